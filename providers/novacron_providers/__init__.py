@@ -1,0 +1,1 @@
+"""How we speak to a cloud: the contract of an adapter, the kit adapters share, and the adapters themselves."""
