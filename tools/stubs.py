@@ -1,4 +1,4 @@
-"""Generate the Python stubs of the contract, offline; with --check, only tell whether the committed ones are up to date.
+"""Generate the Python stubs of the contract, offline; with --check, only tell whether those committed are up to date.
 
 Used by `make proto` and `make check`. Everything comes from installed wheels: protoc and its Python generators from
 grpcio-tools, the types of the gRPC stubs from mypy-protobuf, google/* from googleapis-common-protos.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from novacron_providers.contract.errors import InvalidArgument
@@ -34,14 +34,14 @@ class Condition(NamedTuple):
 class Filter:
     """A parsed filter on one message type; an empty one matches all.
 
-    >>> Filter.parse('zone = "us-east-1a"', Instance.DESCRIPTOR).matches(instance)
+    >>> Filter.parse('zone = "us-east-1a"', Instance).matches(instance)
     """
 
     def __init__(self, conditions: Sequence[Condition]) -> None:
         self.conditions = tuple(conditions)
 
     @classmethod
-    def parse(cls, text: str, message: Descriptor, *, field: str = "filter") -> "Filter":
+    def parse(cls, text: str, message: type[Message], *, field: str = "filter") -> "Filter":
         """Parse and check against the fields of `message`.
 
         Raises InvalidArgument, naming `field`, for what is outside of the language or names no field.
@@ -60,7 +60,7 @@ class Filter:
                     f'filter: expected path = "value" at {text[position:]!r}; values are always quoted', field=field
                 )
             condition = Condition(term[1], term[2], re.sub(r"\\(.)", r"\1", term[3]))
-            _check(condition, message, field)
+            _check(condition, message.DESCRIPTOR, field)
             conditions.append(condition)
             position = term.end()
         return cls(conditions)
@@ -70,7 +70,7 @@ class Filter:
         return all(_meets(message, condition) for condition in self.conditions)
 
 
-def _steps(path: str, message: Descriptor, field: str) -> Iterator[tuple[FieldDescriptor, str | None]]:
+def _steps(path: str, message: Any, field: str) -> Iterator[tuple[FieldDescriptor, str | None]]:
     """Fields along a path, the last with the map key that follows it, if any."""
     rest = path
     while rest:
@@ -95,7 +95,7 @@ def _is_map(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.GetOptions().map_entry
 
 
-def _check(condition: Condition, message: Descriptor, field: str) -> None:
+def _check(condition: Condition, message: Any, field: str) -> None:
     last, key = list(_steps(condition.path, message, field))[-1]
     if condition.operator == ":":
         if not last.is_repeated or key is not None:

@@ -73,7 +73,7 @@ class Metrics(Area):
         self, request: metrics_service_pb2.ListMetricDescriptorsRequest, call: Call
     ) -> metrics_service_pb2.ListMetricDescriptorsResponse:
         """Page through `descriptors`; implements the RPC for every cloud."""
-        query = Filter.parse(request.filter, metrics_pb2.MetricDescriptor.DESCRIPTOR)
+        query = Filter.parse(request.filter, metrics_pb2.MetricDescriptor)
         found = sorted((d for d in self.descriptors() if query.matches(d)), key=lambda d: d.type)
         start = int(decode_token(request) or 0)
         stop = start + page_size(request)
