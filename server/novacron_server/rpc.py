@@ -1,0 +1,96 @@
+"""What the server must know of an RPC, read from its descriptor."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import Message
+from novacron.cloud.v1 import (
+    annotations_pb2,
+    metrics_service_pb2,
+    operations_service_pb2,
+    provider_service_pb2,
+)
+
+PACKAGE = "novacron.cloud.v1"
+
+
+class Kind(Enum):
+    """How an RPC is served."""
+
+    READ = "read"
+    WRITE = "write"
+    OPERATION = "operation"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """One RPC.
+
+    Attributes:
+        service: Full name of its service.
+        name: "CreateInstance".
+        kind: How it is served.
+        request: Message class that it takes.
+        response: Message class that it answers with.
+        attribute: Method that implements it: "create_instance".
+        capability: Capability that the provider needs; 0 for none.
+        action: Action that the caller must be allowed.
+        result: Message class in Operation.response; None unless an operation.
+    """
+
+    service: str
+    name: str
+    kind: Kind
+    request: type[Message]
+    response: type[Message]
+    attribute: str
+    capability: int
+    action: int
+    result: type[Message] | None
+
+    @property
+    def path(self) -> str:
+        """ "ProviderService/CreateInstance", as in Operation.method."""
+        return f"{self.service.rpartition('.')[2]}/{self.name}"
+
+
+def _read(method: Any) -> Rpc:
+    options = method.GetOptions()
+    operation = options.Extensions[annotations_pb2.operation_info].response_type
+    if method.client_streaming:
+        raise TypeError(f"{method.full_name}: client streaming has no kind")
+    if method.server_streaming:
+        kind = Kind.STREAM
+    elif operation:
+        kind = Kind.OPERATION
+    else:
+        kind = Kind.READ if options.idempotency_level == options.NO_SIDE_EFFECTS else Kind.WRITE
+    full = operation if "." in operation else f"{PACKAGE}.{operation}"
+    result = descriptor_pool.Default().FindMessageTypeByName(full) if operation else None
+    action = options.Extensions[annotations_pb2.action]
+    if not action:
+        raise TypeError(f"{method.full_name} declares no action")
+    return Rpc(
+        service=method.containing_service.full_name,
+        name=method.name,
+        kind=kind,
+        request=message_factory.GetMessageClass(method.input_type),
+        response=message_factory.GetMessageClass(method.output_type),
+        attribute=re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", method.name).lower(),
+        capability=options.Extensions[annotations_pb2.capability],
+        action=action,
+        result=message_factory.GetMessageClass(result) if result else None,
+    )
+
+
+def contract() -> Iterator[Rpc]:
+    """Every RPC of the contract, read from the descriptors of its service files."""
+    for module in (provider_service_pb2, operations_service_pb2, metrics_service_pb2):
+        for service in module.DESCRIPTOR.services_by_name.values():
+            for method in service.methods:
+                yield _read(method)
