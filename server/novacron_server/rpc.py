@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from google.protobuf import descriptor_pool, message_factory
+from google.protobuf import empty_pb2, message_factory
 from google.protobuf.message import Message
 from novacron.cloud.v1 import (
     annotations_pb2,
@@ -16,6 +16,9 @@ from novacron.cloud.v1 import (
 )
 
 PACKAGE = "novacron.cloud.v1"
+# The pool that holds the contract, with what operations may yield (Empty is imported by no file of it).
+_POOL = provider_service_pb2.DESCRIPTOR.pool
+_POOL.AddSerializedFile(empty_pb2.DESCRIPTOR.serialized_pb)
 
 
 class Kind(Enum):
@@ -70,8 +73,10 @@ def _read(method: Any) -> Rpc:
         kind = Kind.OPERATION
     else:
         kind = Kind.READ if options.idempotency_level == options.NO_SIDE_EFFECTS else Kind.WRITE
-    full = operation if "." in operation else f"{PACKAGE}.{operation}"
-    result = descriptor_pool.Default().FindMessageTypeByName(full) if operation else None
+    result = None
+    if operation:
+        full = operation if "." in operation else f"{PACKAGE}.{operation}"
+        result = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(full))
     action = options.Extensions[annotations_pb2.action]
     if not action:
         raise TypeError(f"{method.full_name} declares no action")
@@ -84,7 +89,7 @@ def _read(method: Any) -> Rpc:
         attribute=re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", method.name).lower(),
         capability=options.Extensions[annotations_pb2.capability],
         action=action,
-        result=message_factory.GetMessageClass(result) if result else None,
+        result=result,
     )
 
 

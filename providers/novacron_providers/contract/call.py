@@ -37,8 +37,8 @@ class Op(Protocol):
     """What an adapter holds while it changes something.
 
     A mutation is a list of steps. No caller and no deadline of an RPC outlives a restart, so an Op is not a Call;
-    `call` gives one for reads between the steps. Everything before the first step is checking: with validate_only the method
-    is run until there and nothing is sent, so put every check that can fail before it.
+    `call` gives one for reads between the steps. Everything before the first step is checking: with validate_only the
+    method is run until there and nothing is sent, so put every check that can fail before it.
     """
 
     @property
