@@ -1,0 +1,109 @@
+"""The guards of tests/conftest.py, tried on tests that break the rules."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+OFFENDERS = """
+import asyncio, contextlib, pathlib, socket, subprocess, sys, threading, time
+import novacron_server
+import pytest
+
+# Code of ours, as far as a guard can tell: it lies in our package's folder.
+OURS = str(pathlib.Path(novacron_server.__file__).with_name("example.py"))
+
+def ours(text):
+    space = {"time": time}
+    exec(compile(text, OURS, "exec"), space)
+    return space
+
+def reach(address):
+    with socket.socket() as sock:
+        sock.connect(address)
+
+def test_ok_loopback():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        reach(server.getsockname())
+    socket.getaddrinfo("localhost", 80)
+
+def test_bad_connect():
+    reach(("192.0.2.1", 80))
+
+def test_bad_connect_swallowed():
+    with contextlib.suppress(Exception):
+        reach(("192.0.2.1", 80))
+
+def test_bad_thread():
+    def swallow():
+        with contextlib.suppress(Exception):
+            reach(("192.0.2.1", 80))
+    thread = threading.Thread(target=swallow)
+    thread.start()
+    thread.join()
+
+def test_bad_name():
+    with contextlib.suppress(Exception):
+        socket.getaddrinfo("cloud.example", 443)
+
+def test_bad_datagram():
+    with contextlib.suppress(Exception), socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"", ("192.0.2.1", 80))
+
+def test_bad_child():
+    code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
+    subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+
+async def test_ok_sleep_in_thread():
+    await asyncio.to_thread(ours("def nap(): time.sleep(0)")["nap"])
+
+async def test_bad_block():
+    ours("def nap(): time.sleep(0)")["nap"]()
+
+async def test_bad_block_swallowed():
+    with contextlib.suppress(Exception):
+        ours("def nap(): time.sleep(0)")["nap"]()
+
+@pytest.fixture
+def reaching():
+    with contextlib.suppress(Exception):
+        reach(("192.0.2.1", 80))
+
+def test_bad_fixture(reaching):
+    pass
+"""
+
+
+def run(path: pathlib.Path, text: str) -> tuple[int, str]:
+    """Run a file of tests under the project's own configuration and conftest."""
+    path.write_text(text)
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-rA"]
+    command += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(path.parent), str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_offenders_fail_and_others_pass(tmp_path: pathlib.Path) -> None:
+    _, output = run(tmp_path / "test_offenders.py", OFFENDERS)
+    verdicts = dict(re.findall(r"^(?:PASSED|FAILED|ERROR) \S*::(test_\w+)()", output, re.MULTILINE))
+    passed = set(re.findall(r"^PASSED \S*::(test_\w+)", output, re.MULTILINE))
+    assert len(verdicts) == OFFENDERS.count("def test_"), output
+    assert passed == {name for name in verdicts if name.startswith("test_ok_")}, output
+
+
+@pytest.mark.parametrize(
+    "skip",
+    [
+        "def test_it(): pytest.skip('no reason')",
+        "@pytest.mark.skip\ndef test_it(): pass",
+        "pytest.skip('no reason', allow_module_level=True)",
+    ],
+)
+def test_a_skip_that_is_not_listed_fails_the_run(tmp_path: pathlib.Path, skip: str) -> None:
+    code, output = run(tmp_path / "test_skips.py", f"import pytest\n{skip}\n")
+    assert code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED), output
+    assert "skips that tests/skips.toml does not allow" in output
