@@ -37,8 +37,12 @@ class Op(Protocol):
     """What an adapter holds while it changes something.
 
     A mutation is a list of steps. No caller and no deadline of an RPC outlives a restart, so an Op is not a Call;
-    `call` gives one for reads between the steps. Everything before the first step is checking: with validate_only the
-    method is run until there and nothing is sent, so put every check that can fail before it.
+    `call` gives one for reads between the steps.
+
+    With validate_only the method is run up to its first step that changes something, and nothing is sent. So put every
+    check before that: one that looks at the request alone anywhere, one that asks the cloud into a step with `checks`.
+    A recovered run takes what that step found the first time and does not check again: what was right when it began
+    (an instance to delete, an image) may be gone by then.
     """
 
     @property
@@ -53,7 +57,13 @@ class Op(Protocol):
         """Name the steps to come, {name: title}, in order; with them a percentage can be given."""
 
     async def step(
-        self, name: str, send: Callable[[str], Awaitable[str]], *, title: str = "", cleanup: bool = False
+        self,
+        name: str,
+        send: Callable[[str], Awaitable[str]],
+        *,
+        title: str = "",
+        cleanup: bool = False,
+        checks: bool = False,
     ) -> str:
         """Run `send` to its end at most once, also over restarts, and return what it returned.
 
@@ -61,7 +71,7 @@ class Op(Protocol):
         sending and recording sends again with the same token; a cloud call without a token must look before it sends.
         An error of the tree is an outcome too and is raised again by a recovered run. A name is used once in an
         operation. A cancelled operation raises Cancelled here unless `cleanup`. A read whose answer steers which steps
-        follow is itself a step.
+        follow is itself a step; one that changes nothing says `checks` and is run with validate_only too.
         """
 
     async def until(
