@@ -10,6 +10,7 @@ from google.protobuf import empty_pb2, message_factory
 from google.protobuf.message import Message
 from novacron.cloud.v1 import (
     annotations_pb2,
+    capabilities_pb2,
     metrics_service_pb2,
     operations_service_pb2,
     provider_service_pb2,
@@ -52,8 +53,8 @@ class Rpc:
     request: type[Message]
     response: type[Message]
     attribute: str
-    capability: int
-    action: int
+    capability: capabilities_pb2.Capability
+    action: annotations_pb2.Action
     result: type[Message] | None
 
     @property

@@ -33,7 +33,8 @@ def validate(rpc: Rpc, request: Message) -> None:
 
 
 def _violations(message: Message, prefix: str, *, wildcard: bool) -> Iterator[Violation]:
-    for field, required, checks, nested in _plan(type(message)):
+    kind: Any = type(message)
+    for field, required, checks, nested in _plan(kind):
         value = getattr(message, field.name)
         path = prefix + field.name
         # A list has no presence, and an unset message must not be created by looking at it.
@@ -62,7 +63,7 @@ def _elements(path: str, value: Any, repeated: bool) -> Iterator[tuple[str, Any]
 
 @functools.cache
 def _plan(message: Any) -> list[tuple[Any, bool, list[Check], bool]]:
-    """Of a message class, for each field that has rules: itself, whether it is required, its checks, whether to look inside."""
+    """Fields of a message class that have rules: itself, whether required, its checks, whether to look inside."""
     plan = []
     for field in message.DESCRIPTOR.fields:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:

@@ -1,0 +1,128 @@
+"""Wires the server and runs it.
+
+async with App(load()) as app:
+    print(app.address)
+"""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+import structlog
+from novacron.cloud.v1 import operations_pb2
+from novacron_providers.contract.clock import Clock, SystemClock
+from novacron_providers.contract.names import provider_of
+from novacron_providers.contract.provider import Provider
+
+from novacron_server import observability
+from novacron_server.config import Config
+from novacron_server.dispatch import Dispatch
+from novacron_server.doors.grpc import GrpcDoor
+from novacron_server.inventory.providers import Providers, installed
+from novacron_server.inventory.service import ProvidersService
+from novacron_server.operations import Operations
+from novacron_server.security.seal import Seal
+from novacron_server.state.store import Store
+from novacron_server.telemetry import Telemetry
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.server")
+
+
+class App:
+    """The whole server in one object; entering it serves calls, leaving it stops.
+
+    Args:
+        config: What to do.
+        clock: Where time comes from.
+        plugins: Adapters by kind; None takes those that are installed.
+
+    Attributes:
+        address: Where calls are served, once entered: "127.0.0.1:7443" or "unix:/path".
+    """
+
+    def __init__(
+        self, config: Config, *, clock: Clock | None = None, plugins: Mapping[str, Provider] | None = None
+    ) -> None:
+        self.config = config
+        self.address = ""
+        self._clock = clock or SystemClock()
+        self._plugins = plugins
+
+    async def __aenter__(self) -> Self:
+        config = self.config
+        plugins = self._plugins if self._plugins is not None else await asyncio.to_thread(installed)
+        seal = await asyncio.to_thread(Seal.from_file, config.key_file)
+        self._store = await Store.open(config.database)
+        self._providers = Providers(self._store, seal, plugins, self._clock)
+        try:
+            await self._providers.load(config.providers)
+            self._operations = Operations(self._store, clock=self._clock, replica=config.replica)
+            self._telemetry = Telemetry(self._providers, clock=self._clock)
+            self._operations.subscribe(self._settled)
+            services = (ProvidersService(self._providers, self._operations.active), self._operations, self._telemetry)
+            dispatch = Dispatch(services, self._providers, self._operations, self._store)
+            self._door = GrpcDoor(
+                dispatch, self._clock, listen=config.listen, max_concurrent_rpcs=config.max_concurrent_rpcs
+            )
+            recovered = await self._operations.launch(dispatch.rpcs, dispatch.method)
+        except BaseException:
+            await self._providers.close()
+            await self._store.close()
+            raise
+        await self._door.start()
+        self.address = self._door.address
+        _log.info("serving", address=self.address, providers=self._providers.names(), recovered=recovered)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _log.info("stopping")
+        await self._door.not_serving()
+        # Streams are told first, so that their readers go away by themselves within the grace.
+        await self._telemetry.close()
+        await self._door.stop(self.config.shutdown_grace)
+        await self._operations.close()
+        await self._providers.close()
+        await self._store.close()
+        _log.info("stopped")
+
+    def _settled(self, operation: operations_pb2.Operation) -> None:
+        """An operation ended: what there is may have changed."""
+        self._telemetry.inventory_changed(provider_of(operation.name))
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with App(config) as app:
+        if config.ready_file:
+            await asyncio.to_thread(_tell, config.ready_file, app.address)
+        await stop.wait()
+
+
+def run(config: Config) -> None:
+    """Set up logs and export, then serve until SIGTERM or SIGINT: what `novacron-cloud serve` does. Blocking."""
+    ends: list[Callable[[], None]] = [observability.setup_logs(config.log_level, config.log_format)]
+    try:
+        if config.otlp_endpoint:
+            ends.append(observability.setup_export(config.otlp_endpoint))
+        asyncio.run(serve(config))
+    finally:
+        for end in reversed(ends):
+            end()
+
+
+def _tell(path: os.PathLike[str], address: str) -> None:
+    """Write the ready file whole or not at all."""
+    part = f"{os.fspath(path)}.part"
+    with open(part, "w", encoding="utf-8") as file:
+        json.dump({"address": address, "pid": os.getpid()}, file)
+    os.replace(part, path)

@@ -1,0 +1,241 @@
+"""One path for every RPC, whatever door it came through.
+
+    door -> validate -> locate the provider -> authorise -> capability -> read | write | operation | stream -> method
+
+An RPC is a method of the same name in snake_case: on a service of the server (what the sidecar does) or on an area of
+the provider's connection (what a cloud does). Its descriptor says the rest; there is no servicer to write.
+"""
+
+import asyncio
+import hashlib
+import inspect
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+from novacron.cloud.v1 import capabilities_pb2, common_pb2
+from novacron_providers.contract.call import Call
+from novacron_providers.contract.compute import Compute
+from novacron_providers.contract.errors import CloudError, DeadlineExceeded, InvalidArgument, Unsupported, to_status
+from novacron_providers.contract.metrics import Metrics
+from novacron_providers.contract.names import WILDCARD, provider_of
+from novacron_providers.contract.paging import decode_token, encode_token, page_size
+from novacron_providers.contract.provider import Area
+
+from novacron_server.inventory.providers import Providers
+from novacron_server.observability import observed
+from novacron_server.operations import Operations
+from novacron_server.rpc import Kind, Rpc, contract
+from novacron_server.state.requests import recall, remember
+from novacron_server.state.store import Store
+from novacron_server.validation import validate
+
+AREAS: tuple[type[Area], ...] = (Compute, Metrics)
+# Seconds for a read without a deadline.
+READ_LIMIT = 30.0
+# Of the time left, how much a fan-out keeps for putting the answer together: at least this share and these seconds.
+MARGIN_SHARE, MARGIN = 0.1, 0.2
+
+Method = Callable[[Any, Any], Any]
+
+
+class UnservedError(Exception):
+    """The contract has an RPC that nothing implements, or that is implemented wrongly; the server does not start."""
+
+
+class Dispatch:
+    """Serves every RPC of the contract.
+
+    Args:
+        services: Objects of the server with methods named after RPCs.
+        providers: Where the other methods are.
+        operations: Runs what is long.
+        store: Remembers the answers of writes with a request_id.
+
+    Raises UnservedError for an RPC without a method, and for a stream that is no async generator (or the reverse).
+    """
+
+    def __init__(self, services: Sequence[object], providers: Providers, operations: Operations, store: Store) -> None:
+        self._providers, self._operations, self._store = providers, operations, store
+        self.rpcs: dict[str, Rpc] = {rpc.path: rpc for rpc in contract()}
+        self._owners: dict[str, object] = {}
+        for path, rpc in self.rpcs.items():
+            owner = next((s for s in services if hasattr(s, rpc.attribute)), None)
+            implemented: object = owner or next((area for area in AREAS if hasattr(area, rpc.attribute)), None)
+            if implemented is None:
+                raise UnservedError(f"nothing implements {path}: no service or area has {rpc.attribute}()")
+            if inspect.isasyncgenfunction(getattr(implemented, rpc.attribute)) != (rpc.kind is Kind.STREAM):
+                raise UnservedError(f"{path}: {rpc.attribute}() must be an async generator exactly if it is a stream")
+            if owner is not None:
+                self._owners[path] = owner
+
+    def method(self, rpc: Rpc, request: Message) -> Method:
+        """The bound method that answers; the capability is checked here, before any call to a cloud.
+
+        Raises NotFound for a provider that is not registered, Unsupported for what it cannot do.
+        """
+        if owner := self._owners.get(rpc.path):
+            return _bound(owner, rpc)
+        name = _located(request)
+        connection = self._providers.connection(name)
+        if self._providers.has(name, rpc.capability):
+            for area in connection.areas:
+                if hasattr(area, rpc.attribute):
+                    return _bound(area, rpc)
+        capability = capabilities_pb2.Capability.Name(rpc.capability).removeprefix("CAPABILITY_")
+        raise Unsupported(
+            f"provider {name!r} cannot do {rpc.name}; GetCapabilities tells what it can",
+            facts={"provider": name, "capability": capability},
+        )
+
+    async def unary(self, rpc: Rpc, data: bytes, call: Call, metadata: Mapping[str, str]) -> Message:
+        """Answer a read, a write, or the start of an operation."""
+        facts: dict[str, str] = {}
+        with observed(rpc, call, metadata, facts):
+            request = self._admit(rpc, data, facts)
+            call = replace(call, request_id=getattr(request, "request_id", ""))
+            match rpc.kind:
+                case Kind.OPERATION:
+                    return await self._operate(rpc, request, call)
+                case Kind.WRITE:
+                    return await self._write(rpc, request, call)
+                case _:
+                    return await self._read(rpc, request, call)
+
+    async def stream(
+        self, rpc: Rpc, data: bytes, call: Call, metadata: Mapping[str, str]
+    ) -> AsyncIterator[Message | bytes]:
+        """Answer a stream; messages that the method has already serialised pass through as they are."""
+        facts: dict[str, str] = {}
+        with observed(rpc, call, metadata, facts):
+            request = self._admit(rpc, data, facts)
+            messages = self.method(rpc, request)(request, call)
+            try:
+                async for message in messages:
+                    yield message
+            finally:
+                await messages.aclose()
+
+    def _admit(self, rpc: Rpc, data: bytes, facts: dict[str, str]) -> Message:
+        """Parse, validate, and put the default provider's id in place of "default"."""
+        request = rpc.request()
+        try:
+            request.ParseFromString(data)
+        except DecodeError:
+            raise InvalidArgument(f"the bytes are no {rpc.request.DESCRIPTOR.full_name}") from None
+        validate(rpc, request)
+        for field in ("name", "parent"):
+            name = getattr(request, field, "")
+            if provider_of(name) == "default":
+                setattr(request, field, name.replace("providers/default", f"providers/{self._providers.default()}", 1))
+        if provider := _located(request):
+            facts["provider"] = provider
+        return request
+
+    async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message:
+        if call.deadline is None:
+            call = replace(call, deadline=time.monotonic() + READ_LIMIT)
+        try:
+            async with asyncio.timeout(call.remaining()):
+                if _located(request) == WILDCARD and rpc.path not in self._owners:
+                    return await self._fan_out(rpc, request, call)
+                answer: Message = await self.method(rpc, request)(request, call)
+                return answer
+        except TimeoutError:
+            raise DeadlineExceeded(f"{rpc.path} was not done before the deadline") from None
+
+    async def _write(self, rpc: Rpc, request: Any, call: Call) -> Message:
+        """Run a change of the sidecar itself; with a request_id, give the first answer again."""
+        method = self.method(rpc, request)
+        if not call.request_id or request.validate_only:
+            answer: Message = await method(request, call)
+            return answer
+        digest = hashlib.sha256(rpc.path.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
+        if (kept := await recall(self._store, call.principal, call.request_id, digest)) is not None:
+            return rpc.response.FromString(kept)
+        # Shielded: a caller that leaves must not leave a change made and its answer forgotten.
+        return await asyncio.shield(asyncio.ensure_future(self._remembered(method, request, call, digest)))
+
+    async def _remembered(self, method: Method, request: Any, call: Call, digest: bytes) -> Message:
+        answer: Message = await method(request, call)
+        await remember(self._store, call.principal, call.request_id, digest, answer.SerializeToString())
+        return answer
+
+    async def _operate(self, rpc: Rpc, request: Any, call: Call) -> Message:
+        # Looked up first, so that an unknown provider or a missing capability is the call's own error.
+        self.method(rpc, request)
+        if request.validate_only:
+            await self._operations.check(rpc, request, call)
+            return rpc.response()
+        # Shielded: between the committed intent and the running task no caller that leaves may stop it.
+        operation = await asyncio.shield(asyncio.ensure_future(self._operations.start(rpc, request, call)))
+        answer: Any = rpc.response()
+        answer.operation.CopyFrom(operation)
+        assert isinstance(answer, Message)
+        return answer
+
+    async def _fan_out(self, rpc: Rpc, request: Any, call: Call) -> Message:
+        """Ask all providers that can for their share of a page, at once; a token holds the token of each.
+
+        What could not be read is in `unreachable` with return_partial_success, else its error is the call's.
+        """
+        left: dict[str, str] | None = decode_token(request)
+        names = (
+            [n for n in self._providers.names() if self._providers.has(n, rpc.capability)] if left is None else [*left]
+        )
+        answer: Any = rpc.response()
+        if not names:
+            return _message(answer)
+        share = max(1, page_size(request) // len(names))
+        remaining = call.remaining() or READ_LIMIT
+        inner = replace(call, deadline=time.monotonic() + remaining - max(MARGIN, remaining * MARGIN_SHARE))
+
+        async def ask(name: str) -> Any:
+            part: Any = rpc.request()
+            part.CopyFrom(request)
+            part.parent, part.page_size, part.page_token = f"providers/{name}", share, (left or {}).get(name, "")
+            try:
+                async with asyncio.timeout(inner.remaining()):
+                    return await self.method(rpc, part)(part, inner)
+            except TimeoutError:
+                return DeadlineExceeded(f"provider {name!r} did not answer in time", facts={"provider": name})
+            except CloudError as error:
+                return error.about(provider=name)
+
+        rest: dict[str, str] = {}
+        oldest: list[int] = []
+        for name, part in zip(names, await asyncio.gather(*map(ask, names)), strict=True):
+            if isinstance(part, CloudError):
+                if not request.return_partial_success:
+                    raise part
+                answer.unreachable.append(common_pb2.Unreachable(name=f"providers/{name}", status=to_status(part)))
+                continue
+            if part.next_page_token:
+                rest[name] = part.next_page_token
+            if part.HasField("observe_time"):
+                oldest.append(part.observe_time.ToNanoseconds())
+            part.ClearField("next_page_token")
+            part.ClearField("observe_time")
+            answer.MergeFrom(part)
+        if rest:
+            answer.next_page_token = encode_token(request, rest)
+        if oldest:
+            answer.observe_time.FromNanoseconds(min(oldest))
+        return _message(answer)
+
+
+def _message(answer: Any) -> Message:
+    assert isinstance(answer, Message)
+    return answer
+
+
+def _bound(owner: object, rpc: Rpc) -> Method:
+    method: Method = getattr(owner, rpc.attribute)
+    return method
+
+
+def _located(request: Message) -> str:
+    """Id of the provider that a request names by name or parent; empty when it names none."""
+    return provider_of(getattr(request, "name", "") or getattr(request, "parent", ""))

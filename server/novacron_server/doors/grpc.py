@@ -1,0 +1,140 @@
+"""The gRPC door: grpc.aio for the Go core and every gRPC client, with health and reflection."""
+
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from novacron_providers.contract.call import Call
+from novacron_providers.contract.clock import Clock
+from novacron_providers.contract.errors import CloudError, Throttled, Unavailable, to_status
+
+from novacron_server.dispatch import Dispatch
+from novacron_server.rpc import Kind, Rpc
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.grpc")
+
+MESSAGE_LIMIT = 4 * 1024 * 1024
+# A caller without a deadline is seen as one with about 292 years.
+FOREVER = 1e8
+
+OPTIONS = [
+    # The default lets a second server take the same port in silence.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+    ("grpc.max_metadata_size", 16 * 1024),
+    # A burst of subscriptions waits in line; by default some are refused from about 1,000 on.
+    ("grpc.server.max_pending_requests", 100_000),
+    ("grpc.server.max_pending_requests_hard_limit", 100_000),
+    # A reader that was frozen or cut off is noticed within 30 s.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+]
+
+
+class GrpcDoor:
+    """Serves a Dispatch over grpc.aio on loopback or a unix socket."""
+
+    def __init__(self, dispatch: Dispatch, clock: Clock, *, listen: str, max_concurrent_rpcs: int) -> None:
+        self._dispatch, self._clock = dispatch, clock
+        self._server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=max_concurrent_rpcs)
+        services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+        for rpc in dispatch.rpcs.values():
+            services.setdefault(rpc.service, {})[rpc.name] = self._handler(rpc)
+        handlers = tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items())
+        self._server.add_generic_rpc_handlers(handlers)
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        # The listener is loopback, where reflection shows nothing that the caller could not read from the package.
+        names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._server)
+        self._services = ["", *services]
+        try:
+            port = self._server.add_insecure_port(listen)
+        except RuntimeError:
+            port = 0
+        if not port and not listen.startswith("unix:"):
+            raise OSError(f"{listen}: cannot listen there; is another server running?")
+        self.address = listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{port}"
+
+    async def start(self) -> None:
+        """Serve calls; health says SERVING when this returns."""
+        await self._server.start()
+        if self.address.startswith("unix:"):
+            os.chmod(self.address.removeprefix("unix:"), 0o600)
+        for name in self._services:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Say NOT_SERVING, take no new calls, and give those under way `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)
+
+    async def not_serving(self) -> None:
+        """Say NOT_SERVING, so that balancers and clients look elsewhere."""
+        await self._health.enter_graceful_shutdown()
+
+    def _handler(self, rpc: Rpc) -> grpc.RpcMethodHandler[Any, Any]:
+        # Requests stay bytes: what cannot be parsed gets a clear error instead of gRPC's own INTERNAL.
+        if rpc.kind is Kind.STREAM:
+            return grpc.unary_stream_rpc_method_handler(self._streaming(rpc), None, _serialized)
+        return grpc.unary_unary_rpc_method_handler(self._answering(rpc), None, _serialized)
+
+    def _answering(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[Message]]:
+        async def answer(data: bytes, context: grpc.aio.ServicerContext[bytes, Message]) -> Message:
+            try:
+                return await self._dispatch.unary(rpc, data, self._call(rpc, context), _metadata(context))
+            except Exception as error:  # noqa: BLE001  # the door is where every error becomes a status
+                raise await _abort(context, rpc, error) from None
+
+        return answer
+
+    def _streaming(self, rpc: Rpc) -> Callable[[bytes, Any], AsyncIterator[Message | bytes]]:
+        async def answer(data: bytes, context: grpc.aio.ServicerContext[bytes, Message]) -> AsyncIterator[Any]:
+            try:
+                async for message in self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context)):
+                    yield message
+            except Exception as error:  # noqa: BLE001  # as above
+                raise await _abort(context, rpc, error) from None
+
+        return answer
+
+    def _call(self, rpc: Rpc, context: grpc.aio.ServicerContext[bytes, Message]) -> Call:
+        left = context.time_remaining()
+        return Call(
+            principal="local",
+            method=rpc.path,
+            deadline=None if left is None or left > FOREVER else time.monotonic() + left,
+            clock=self._clock,
+        )
+
+
+def _serialized(message: Message | bytes) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
+
+
+def _metadata(context: grpc.aio.ServicerContext[bytes, Message]) -> dict[str, str]:
+    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
+async def _abort(context: grpc.aio.ServicerContext[bytes, Message], rpc: Rpc, error: Exception) -> BaseException:
+    """End the call with the error's status; never returns, the result is for the type checker."""
+    if not isinstance(error, CloudError):
+        _log.error("a fault of the server", method=rpc.path, exc_info=error)
+    status = to_status(error)
+    trailing: list[tuple[str, str | bytes]] = [("grpc-status-details-bin", status.SerializeToString())]
+    if isinstance(error, Throttled | Unavailable):
+        # Repeated here already: callers with a retry policy must not multiply that.
+        trailing.append(("grpc-retry-pushback-ms", "-1"))
+    code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
+    await context.abort(code, status.message, tuple(trailing))
+    raise AssertionError("abort returned")

@@ -1,0 +1,1 @@
+"""What there is: the providers, their health, and what they can do."""

@@ -1,0 +1,178 @@
+"""What operators see of the server: log lines, spans, metrics.
+
+Logs go through a queue to a thread of their own, so that a full pipe on standard error never holds up a call. Spans
+and metrics use the OpenTelemetry API and cost next to nothing until an OTLP endpoint is configured; the SDK is only
+imported then. The context of the caller's trace is taken from its metadata, so its spans and ours are one trace.
+"""
+
+import asyncio
+import logging
+import logging.handlers
+import queue
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from google.rpc import code_pb2
+from novacron_providers.contract.call import Call
+from novacron_providers.contract.errors import CloudError
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.trace import SpanKind, StatusCode
+
+from novacron_server.rpc import Kind, Rpc
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.rpc")
+_tracer = trace.get_tracer("novacron.server")
+_meter = metrics.get_meter("novacron.server")
+_calls = _meter.create_counter("novacron.rpc.calls", "{call}", "RPCs served, by method and status")
+_seconds = _meter.create_histogram("novacron.rpc.duration", "s", "Time from request to answer, by method and status")
+_open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
+
+# The last fence: values that look like credentials, whatever key they stand under. Types keep them out before this.
+_CREDENTIAL = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
+    r"|(?i:\b(?:sig|signature|password|secret(?:_access_key)?|session_token)=)[^\s&\"']+"
+)
+_NAMED = re.compile(r"(?i)secret|password|token$|authorization|private_key|user_data|^auth$")
+
+
+def redact(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A structlog processor that hides what looks like a credential, by its key and by its form."""
+    for key, value in event.items():
+        if _NAMED.search(key):
+            event[key] = "***"
+        elif isinstance(value, str):
+            event[key] = _CREDENTIAL.sub("***", value)
+    return event
+
+
+def setup_logs(level: str, form: str, stream: Any = None) -> Callable[[], None]:
+    """Send all log lines, also those of libraries, to `stream` (standard error); gives what flushes and stops it."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    final: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, final],
+        )
+    )
+    lines: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, [_Enqueue(lines)]
+    root.setLevel(level.upper())
+    # At DEBUG these print signed requests.
+    for name in ("botocore", "boto3", "urllib3", "azure", "google", "grpc", "asyncio"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    listener = logging.handlers.QueueListener(lines, handler)
+    listener.start()
+
+    def stop() -> None:
+        root.handlers = before
+        listener.stop()
+
+    return stop
+
+
+class _Enqueue(logging.handlers.QueueHandler):
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Keep the record whole: structlog's event is a dictionary until the listener's thread renders it."""
+        return record
+
+
+def setup_export(endpoint: str) -> Callable[[], None]:
+    """Export spans and metrics by OTLP; gives what flushes and stops it. Blocking: imports the SDK."""
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    resource = Resource.create({"service.name": "novacron-cloud"})
+    insecure = not endpoint.startswith("https://")
+    tracers = TracerProvider(resource=resource)
+    tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=insecure)))
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint, insecure=insecure))
+    meters = MeterProvider(resource=resource, metric_readers=[reader])
+    trace.set_tracer_provider(tracers)
+    metrics.set_meter_provider(meters)
+
+    def stop() -> None:
+        tracers.shutdown()
+        meters.shutdown()
+
+    return stop
+
+
+@contextmanager
+def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str, str]) -> Iterator[None]:
+    """One span, one log line and the metrics of one RPC; `facts` may be filled while it runs."""
+    begin = time.perf_counter()
+    code = "OK"
+    label = {"rpc.method": rpc.path}
+    _open.add(1, label)
+    attributes = {"rpc.system.name": "grpc", "rpc.method": f"{rpc.service}/{rpc.name}"}
+    span = _tracer.start_span(
+        f"{rpc.service}/{rpc.name}", propagate.extract(metadata), kind=SpanKind.SERVER, attributes=attributes
+    )
+    with trace.use_span(span, end_on_exit=False):
+        try:
+            yield
+        except CloudError as error:
+            code = code_pb2.Code.Name(error.code)
+            facts.update(reason=error.reason, message=error.message, **error.facts)
+            raise
+        except GeneratorExit:
+            # The reader of a stream went away while we were sending.
+            code = "CANCELLED"
+            raise
+        except asyncio.CancelledError:
+            code = "CANCELLED"
+            raise
+        except Exception:
+            code = "INTERNAL"
+            raise
+        finally:
+            seconds = time.perf_counter() - begin
+            _open.add(-1, label)
+            _calls.add(1, {**label, "rpc.response.status_code": code})
+            if rpc.kind is not Kind.STREAM:
+                _seconds.record(seconds, {**label, "rpc.response.status_code": code})
+            span.set_attribute("rpc.response.status_code", code)
+            if code in ("INTERNAL", "UNKNOWN", "UNAVAILABLE"):
+                span.set_status(StatusCode.ERROR)
+            _line(rpc, call, code, seconds, span.get_span_context(), facts)
+            span.end()
+
+
+def _line(rpc: Rpc, call: Call, code: str, seconds: float, context: Any, facts: Mapping[str, str]) -> None:
+    fields: dict[str, Any] = {"method": rpc.path, "code": code, "ms": round(seconds * 1000, 1), **facts}
+    fields["principal"] = call.principal
+    if call.request_id:
+        fields["request_id"] = call.request_id
+    if context.is_valid:
+        fields["trace_id"] = f"{context.trace_id:032x}"
+    write = _log.error if code == "INTERNAL" else _log.warning if code in ("UNKNOWN", "UNAVAILABLE") else _log.info
+    write("rpc", **fields)
