@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Generator
 
@@ -41,6 +42,11 @@ def pytest_configure() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH")]))
     loopback.install()
     blocking.install(_report)
+
+
+def pytest_unconfigure() -> None:
+    blocking.remove()
+    shutil.rmtree(_REPORT.parent)
 
 
 def _guarded() -> Generator[None, object, object]:

@@ -60,6 +60,10 @@ if [ -n "$moved" ] || ! wanted || ! .venv/bin/python -m pip --version >/dev/null
 fi
 rm -f .venv/.ready
 printf 'setup: installing %s packages\n' "$(grep -c '^[a-z0-9].*==' requirements.lock)"
+# A company's own certificate authority is in the system's store, where there is one; uv has its own otherwise.
+for store in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+    if [ -e "$store" ]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"; fi
+done
 export PIP_DISABLE_PIP_VERSION_CHECK=1 UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}"
 .venv/bin/python -m pip install --quiet --require-hashes -r tools/uv.lock.txt
 uv() { .venv/bin/python -m uv pip "$@" --quiet --python .venv/bin/python; }

@@ -22,8 +22,16 @@ class BlockedLoop(blockbuster.BlockingError):
         self.report(f"{func} blocks the event loop{where}; move it to a thread")
 
 
+_watch = BlockBuster(OURS)
+
+
 def install(report: Callable[[str], None]) -> None:
-    """Watch the event loops of this process from now on; `report` gets a line for each offence."""
+    """Watch the event loops of this process until `remove`; `report` gets a line for each offence."""
     BlockedLoop.report = staticmethod(report)
-    blockbuster.BlockingError = BlockedLoop  # type: ignore[misc]  # blockbuster has no other way to be told of an offence
-    BlockBuster(OURS).activate()
+    blockbuster.BlockingError = BlockedLoop  # type: ignore[misc]  # blockbuster has no other way to tell of an offence
+    _watch.activate()
+
+
+def remove() -> None:
+    """Stop watching: an interpreter that ends with patched built-in types crashes."""
+    _watch.deactivate()

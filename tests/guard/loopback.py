@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-VARIABLE = "NOVACRON_LOOPBACK_REPORT"
+VARIABLE = "LOOPBACK_GUARD_REPORT"
 # Taken here because a test may watch or replace os.write while a refusal is being written.
 _open, _write, _close = os.open, os.write, os.close
 
