@@ -1,0 +1,35 @@
+"""Async client of NovaCron Cloud: typed calls, operations to wait for, metrics that stream.
+
+    async with novacron_client.connect("127.0.0.1:7443") as client:
+        operation = await client.start(CreateInstanceRequest(parent="providers/aws", spec=spec))
+        instance = await operation.wait(progress=print)
+        async for update in client.stream_metrics("providers/aws"):
+            for key, time, value in update.rows(): ...
+
+Requests and answers are the messages of novacron.cloud.v1; errors are CloudError. Needs grpcio and protobuf only.
+"""
+
+from novacron_client.client import Client, connect
+from novacron_client.errors import CloudError, OperationFailed, Unreachable, Violation
+from novacron_client.listing import Listing
+from novacron_client.metrics import MetricStream, MetricUpdate, Row, Sample, SeriesKey, SeriesTable
+from novacron_client.operation import Operation
+from novacron_client.retry import Backoff
+
+__all__ = [
+    "Backoff",
+    "Client",
+    "CloudError",
+    "Listing",
+    "MetricStream",
+    "MetricUpdate",
+    "Operation",
+    "OperationFailed",
+    "Row",
+    "Sample",
+    "SeriesKey",
+    "SeriesTable",
+    "Unreachable",
+    "Violation",
+    "connect",
+]
