@@ -31,6 +31,29 @@ class Condition(NamedTuple):
     value: str
 
 
+def conditions(text: str, *, field: str = "filter") -> list[Condition]:
+    """The conditions of a filter, their paths not looked at: for a filter over more than one message type.
+
+    Raises InvalidArgument, naming `field`, for what is outside of the language.
+    """
+    found: list[Condition] = []
+    position = 0
+    while position < len(text.rstrip()):
+        if found:
+            joint = _AND.match(text, position)
+            if joint is None:
+                raise InvalidArgument(f"filter: AND expected at {text[position:]!r}", field=field)
+            position = joint.end()
+        term = _TERM.match(text, position)
+        if term is None:
+            raise InvalidArgument(
+                f'filter: expected path = "value" at {text[position:]!r}; values are always quoted', field=field
+            )
+        found.append(Condition(term[1], term[2], re.sub(r"\\(.)", r"\1", term[3])))
+        position = term.end()
+    return found
+
+
 class Filter:
     """A parsed filter on one message type; an empty one matches all.
 
@@ -46,24 +69,17 @@ class Filter:
 
         Raises InvalidArgument, naming `field`, for what is outside of the language or names no field.
         """
-        conditions: list[Condition] = []
-        position = 0
-        while position < len(text.rstrip()):
-            if conditions:
-                joint = _AND.match(text, position)
-                if joint is None:
-                    raise InvalidArgument(f"filter: AND expected at {text[position:]!r}", field=field)
-                position = joint.end()
-            term = _TERM.match(text, position)
-            if term is None:
-                raise InvalidArgument(
-                    f'filter: expected path = "value" at {text[position:]!r}; values are always quoted', field=field
-                )
-            condition = Condition(term[1], term[2], re.sub(r"\\(.)", r"\1", term[3]))
+        return cls.checked(conditions(text, field=field), message, field=field)
+
+    @classmethod
+    def checked(cls, found: Sequence[Condition], message: type[Message], *, field: str = "filter") -> "Filter":
+        """A filter of conditions that were parsed before.
+
+        Raises InvalidArgument, naming `field`, for a condition that does not fit the fields of `message`.
+        """
+        for condition in found:
             _check(condition, message.DESCRIPTOR, field)
-            conditions.append(condition)
-            position = term.end()
-        return cls(conditions)
+        return cls(found)
 
     def matches(self, message: Message) -> bool:
         """Whether the message meets every condition."""
