@@ -1,0 +1,131 @@
+"""Bad input: each gets a typed error that names the field and the way out."""
+
+import asyncio
+import time
+import uuid
+
+import grpc
+import pytest
+from novacron.cloud.v1 import metrics_service_pb2 as metrics
+from novacron.cloud.v1 import operations_service_pb2 as operations
+from novacron.cloud.v1 import provider_service_pb2 as pb
+from novacron_client import Client, CloudError
+
+from tests.conformance.conftest import Cloud
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def refused(client: Client, request: object) -> CloudError:
+    with pytest.raises(CloudError) as caught:
+        await client.call(request)  # type: ignore[call-overload,type-var]  # any request
+    return caught.value
+
+
+async def test_an_unknown_provider_is_not_found(client: Client) -> None:
+    nobody = f"providers/p-{uuid.uuid4().hex[:6]}"
+    for request in (
+        pb.GetProviderRequest(name=nobody),
+        pb.GetCapabilitiesRequest(name=nobody),
+        pb.ListInstancesRequest(parent=nobody),
+        pb.CreateInstanceRequest(parent=nobody, spec={"image": "ami-1", "instance_type": "t3.micro"}),
+        pb.StopInstanceRequest(name=f"{nobody}/instances/us-east-1~i-0abc"),
+        metrics.GetLatestMetricsRequest(parent=nobody),
+        operations.ListOperationsRequest(parent=nobody),
+    ):
+        error = await refused(client, request)
+        assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND"), request
+        assert error.resource == nobody
+
+
+async def test_an_unknown_region_names_the_field(client: Client, cloud: Cloud) -> None:
+    error = await refused(client, pb.ListInstancesRequest(parent=cloud.parent, regions=["mars-north-1"]))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")
+    assert error.fields[0].field.startswith("regions")
+    error = await refused(
+        client,
+        pb.CreateInstanceRequest(parent=cloud.parent, spec=cloud.spec("x", region="mars-north-1"), validate_only=True),
+    )
+    assert error.fields[0].field == "spec.region"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "i-0abc",
+        "providers/aws",
+        "providers/aws/instances/",
+        "providers/aws/instances/a/b",
+        "providers/aws/instances/no-scope",
+        "providers/aws/volumes/us-east-1~vol-1",
+        "providers/UPPER/instances/us-east-1~i-0abc",
+    ],
+)
+async def test_a_malformed_name_is_refused_with_the_right_form(client: Client, cloud: Cloud, name: str) -> None:
+    error = await refused(client, pb.GetInstanceRequest(name=name))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")
+    assert [field.field for field in error.fields] == ["name"]
+    assert "instances/" in error.message
+
+
+async def test_an_instance_that_does_not_exist_is_not_found(client: Client, cloud: Cloud) -> None:
+    name = f"{cloud.parent}/instances/{cloud.regions[0]}~i-00000000000000000"
+    error = await refused(client, pb.GetInstanceRequest(name=name))
+    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
+    assert error.resource == name
+    assert error.metadata["native_code"] == "InvalidInstanceID.NotFound"
+    assert error.metadata["native_request_id"]
+
+
+async def test_all_breaches_of_a_request_are_told_at_once(client: Client) -> None:
+    error = await refused(client, pb.CreateInstanceRequest(parent="nowhere", spec={}))
+    assert {field.field for field in error.fields} == {"parent", "spec.image"}
+
+
+async def test_bytes_that_are_no_request_are_refused(address: str) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary("/novacron.cloud.v1.ProviderService/ListInstances")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(b"\xff\xff\xff\xff")
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_method_that_does_not_exist_is_unimplemented(address: str) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary("/novacron.cloud.v1.ProviderService/MakeCoffee")(b"")
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_message_of_five_megabytes_is_refused(address: str) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary("/novacron.cloud.v1.ProviderService/ListInstances")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(b"\x0a" + b"x" * 5_000_000)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_a_deadline_that_has_passed_is_told(address: str, cloud: Cloud) -> None:
+    request = pb.ListInstancesRequest(parent=cloud.parent).SerializeToString()
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary("/novacron.cloud.v1.ProviderService/ListInstances")
+        for timeout in (0, 0.001):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(request, timeout=timeout)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_caller_that_leaves_cancels_nothing(client: Client, cloud: Cloud, address: str) -> None:
+    token = str(uuid.uuid4())
+    request = pb.CreateInstanceRequest(parent=cloud.parent, spec=cloud.spec("left-alone"), request_id=token)
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary("/novacron.cloud.v1.ProviderService/CreateInstance")(request.SerializeToString())
+        task = asyncio.ensure_future(call)
+        query = operations.ListOperationsRequest(parent=cloud.parent, filter=f'request_id = "{token}"')
+        end = time.monotonic() + 30
+        while not (found := [o async for o in client.list(query)]) and time.monotonic() < end:
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    made = await client.operation(found[0]).wait(timeout=60)
+    await (await client.start(pb.DeleteInstanceRequest(name=made.name))).wait(timeout=60)
