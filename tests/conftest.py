@@ -29,6 +29,12 @@ def _offences() -> list[str]:
     return lines
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--target", metavar="HOST:PORT", default="", help="hold this server to tests/conformance, in place of our own"
+    )
+
+
 def pytest_configure() -> None:
     for name in list(os.environ):
         # Neither credentials nor a proxy of the person who runs the tests may change what they do.

@@ -45,19 +45,22 @@ def long_files() -> list[str]:
     return faults
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and full name of each absolute import that can run: also those inside functions, not those for mypy alone."""
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")):
+            yield from imports(node)
 
 
 def misplaced_imports() -> list[str]:
     """Imports, also those inside functions, of what has its place elsewhere."""
     faults = []
     for path in python_files():
-        for line, name in _imports(ast.parse((ROOT / path).read_text())):
+        for line, name in imports(ast.parse((ROOT / path).read_text())):
             for modules, homes in ONLY_IN.items():
                 inside = any(name == module or name.startswith(f"{module}.") for module in modules)
                 if inside and not any(fnmatch.fnmatch(path.as_posix(), home) for home in homes):
