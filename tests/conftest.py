@@ -33,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--target", metavar="HOST:PORT", default="", help="hold this server to tests/conformance, in place of our own"
     )
+    parser.addoption("--provider", default="aws", help="with --target: id of a provider that is registered there")
+    parser.addoption("--image", default="", help="with --target: image that instances can be made of there")
+    parser.addoption("--instance-type", default="t3.micro", help="with --target: type that instances can be made of")
 
 
 def pytest_configure() -> None:

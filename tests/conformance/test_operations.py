@@ -132,13 +132,15 @@ async def test_an_operation_that_is_not_known_is_not_found(client: Client, cloud
         client.call(pb.GetOperationRequest(name=name)),
         client.call(pb.WaitOperationRequest(name=name)),
         client.call(pb.CancelOperationRequest(name=name)),
-        events(client, pb.WatchOperationRequest(name=name)),
+        client.operation(name).refresh(),
     )
     for call in calls:
-        with pytest.raises((CloudError, grpc.aio.AioRpcError)) as caught:
+        with pytest.raises(CloudError) as caught:
             await call
-        code = caught.value.code
-        assert (code() if callable(code) else code) is grpc.StatusCode.NOT_FOUND
+        assert (caught.value.code, caught.value.resource) == (grpc.StatusCode.NOT_FOUND, name)
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await events(client, pb.WatchOperationRequest(name=name))
+    assert ended.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_watch_of_something_slow_has_heartbeats(client: Client, cloud: Cloud) -> None:
