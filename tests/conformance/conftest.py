@@ -7,7 +7,6 @@ lags pass in seconds. With `--target HOST:PORT` the server that runs there, with
 
 import asyncio
 import json
-import pathlib
 import time
 import urllib.request
 import uuid
@@ -26,6 +25,8 @@ from novacron_providers.contract.clock import ScaledClock
 from novacron_sandbox import Sandbox
 from novacron_server.app import App
 from novacron_server.config import load
+
+from tests.servers import aws_config, flags
 
 # Five minutes, the period of EC2's basic monitoring, in two seconds.
 RATE = 150.0
@@ -72,12 +73,7 @@ def sandbox(target: str) -> Iterator[Sandbox]:
 @pytest.fixture(scope="session")
 def config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:
     """How to reach the sandbox's AWS."""
-    return provider_pb2.ProviderConfig(
-        auth={key: sandbox.aws[key] for key in ("access_key_id", "secret_access_key")},
-        endpoint=sandbox.aws["endpoint"],
-        regions=sandbox.aws["regions"],
-        default_region=sandbox.aws["regions"][0],
-    )
+    return aws_config(sandbox)
 
 
 @pytest.fixture(scope="session")
@@ -92,16 +88,6 @@ async def address(
     settings = load(None, flags(folder))
     async with App(settings, clock=ScaledClock(ORIGIN, RATE)) as app:
         yield app.address
-
-
-def flags(folder: pathlib.Path) -> dict[str, object]:
-    """Settings of a server of a test: everything in a folder of its own, any free port, quick to stop."""
-    return {
-        "listen": "127.0.0.1:0",
-        "database": f"sqlite:///{folder / 'state.db'}",
-        "key_file": folder / "sealing.key",
-        "shutdown_grace": 2,
-    }
 
 
 @pytest.fixture(scope="session")

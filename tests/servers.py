@@ -1,0 +1,90 @@
+"""Servers for tests: in this process, and as a process of their own that can be killed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from novacron.cloud.v1 import provider_pb2
+from novacron.cloud.v1 import provider_service_pb2 as pb
+from novacron_sandbox import Sandbox
+
+
+def flags(folder: pathlib.Path, **more: object) -> dict[str, Any]:
+    """Settings of a server of a test: everything in a folder of its own, any free port, quick to stop."""
+    return {
+        "listen": "127.0.0.1:0",
+        "database": f"sqlite:///{folder / 'state.db'}",
+        "key_file": folder / "sealing.key",
+        "shutdown_grace": 2,
+        **more,
+    }
+
+
+def aws_config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:
+    """How to reach the sandbox's AWS."""
+    return provider_pb2.ProviderConfig(
+        auth={key: sandbox.aws[key] for key in ("access_key_id", "secret_access_key")},
+        endpoint=sandbox.aws["endpoint"],
+        regions=sandbox.aws["regions"],
+        default_region=sandbox.aws["regions"][0],
+    )
+
+
+def registration(sandbox: Sandbox, name: str = "aws") -> pb.RegisterProviderRequest:
+    """A request that registers the sandbox's AWS."""
+    provider = provider_pb2.Provider(kind="aws", config=aws_config(sandbox))
+    return pb.RegisterProviderRequest(provider_id=name, provider=provider)
+
+
+@dataclass
+class ServerProcess:
+    """`novacron-cloud serve` as a process of its own."""
+
+    process: asyncio.subprocess.Process
+    address: str
+    log: pathlib.Path
+
+    async def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        await self.process.wait()
+
+    async def terminate(self) -> int:
+        """SIGTERM; gives the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), 40)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+@contextlib.asynccontextmanager
+async def server_process(folder: pathlib.Path, **environment: str) -> AsyncIterator[ServerProcess]:
+    """Start a server on the state in `folder`; whatever is left of it is killed at the end."""
+    ready, log = folder / "ready.json", folder / "server.log"
+    ready.unlink(missing_ok=True)
+    settings = flags(folder, log_level="debug", ready_file=ready)
+    variables = {f"NOVACRON_{key.upper()}": str(value) for key, value in settings.items()} | environment
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "novacron_cli", "serve", env={**os.environ, **variables}, stderr=output
+        )
+    try:
+        async with asyncio.timeout(30):
+            while not ready.exists():
+                if process.returncode is not None:
+                    raise AssertionError(f"the server ended with {process.returncode}: {log.read_text()[-2000:]}")
+                await asyncio.sleep(0.02)
+        yield ServerProcess(process, json.loads(ready.read_text())["address"], log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
