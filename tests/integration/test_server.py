@@ -44,6 +44,11 @@ def entry(sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
+def everything(folder: pathlib.Path) -> bytes:
+    """Bytes of all files of a server but its key."""
+    return b"".join(path.read_bytes() for path in folder.iterdir() if path.name != "sealing.key")
+
+
 async def provider(address: str, name: str = "aws") -> provider_pb2.Provider:
     async with novacron_client.connect(address) as client:
         return (await client.call(pb.GetProviderRequest(name=f"providers/{name}"))).provider
@@ -60,8 +65,7 @@ async def test_a_provider_survives_a_restart_and_its_secrets_are_sealed(
         assert after.state == provider_pb2.PROVIDER_STATE_ACTIVE
         await client.call(pb.ListInstancesRequest(parent="providers/aws"))
     secret = sandbox.aws["secret_access_key"].encode()
-    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    assert secret not in stored
+    assert secret not in everything(tmp_path)
     assert stat.S_IMODE((tmp_path / "sealing.key").stat().st_mode) == 0o600
 
 
@@ -136,11 +140,11 @@ async def test_a_unix_socket_serves_its_owner_alone(tmp_path: pathlib.Path) -> N
 
 async def test_health_and_reflection_tell_what_is_served(tmp_path: pathlib.Path) -> None:
     async with App(load(None, flags(tmp_path))) as app, grpc.aio.insecure_channel(app.address) as channel:
-        health: Any = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]  # generated without types
+        health: Any = health_pb2_grpc.HealthStub(channel)
         for service in ("", "novacron.cloud.v1.ProviderService"):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[no-untyped-call]
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
         asked = [reflection_pb2.ServerReflectionRequest(list_services="")]
         names = [s.name async for r in stub.ServerReflectionInfo(iter(asked)) for s in r.list_services_response.service]
         assert {"novacron.cloud.v1.ProviderService", "novacron.cloud.v1.MetricsService"} <= set(names)
@@ -208,7 +212,7 @@ async def test_sigterm_lets_what_runs_finish_and_says_not_serving_first(
     sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     async with server_process(tmp_path) as server, grpc.aio.insecure_channel(server.address) as channel:
-        health: Any = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]  # generated without types
+        health: Any = health_pb2_grpc.HealthStub(channel)
         watch = health.Watch(health_pb2.HealthCheckRequest())
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         ending = asyncio.create_task(server.terminate())
@@ -239,7 +243,7 @@ async def test_no_secret_reaches_logs_database_or_errors(sandbox: Sandbox, tmp_p
         await operation.wait(timeout=60)
         assert await server.terminate() == 0
     told = server.log.read_bytes() + str(caught.value.status).encode()
-    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.name != "sealing.key")
+    stored = everything(tmp_path)
     assert len(server.lines()) > 3
     for canary in (canaries[0], canaries[2], sandbox.aws["secret_access_key"]):
         assert canary.encode() not in told
