@@ -1,0 +1,288 @@
+"""Every call to a cloud goes through Caller.call: the one place with a retry, a wait, a limit or a timeout."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from opentelemetry import metrics, trace
+
+from novacron_providers.contract.call import Call
+from novacron_providers.contract.clock import Clock, SystemClock
+from novacron_providers.contract.errors import CloudError, DeadlineExceeded, OutcomeUnknown, Throttled, Unavailable
+from novacron_providers.kit.rates import Pace, Rate
+
+T = TypeVar("T")
+
+# Seconds for a whole call, retries included, when the caller set no deadline. They begin when the first attempt may go.
+READ_LIMIT, MUTATION_LIMIT = 30.0, 60.0
+# Seconds of a deadline that are kept back, so that the answer still reaches the caller.
+RESERVE = 0.2
+# Full jitter: a random wait up to FIRST_WAIT, doubled at each retry up to LONGEST_WAIT, in seconds.
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+# Retries that a region may owe in an outage; each call earns a part of one, each retry that helps earns itself back.
+# So faults of 30 % are hidden, and an outage costs 1.2 requests a call instead of 5.
+BUDGET, EARNED_BY_CALL, EARNED_BY_SUCCESS = 50.0, 0.2, 1.0
+
+_tracer = trace.get_tracer("novacron.cloud")
+_meter = metrics.get_meter("novacron.cloud")
+_calls = _meter.create_counter("novacron.cloud.calls", "{call}", "Calls to a cloud, retries not counted.")
+_attempts = _meter.create_counter("novacron.cloud.attempts", "{attempt}", "Requests to a cloud, retries included.")
+_throttles = _meter.create_counter("novacron.cloud.throttles", "{attempt}", "Requests that a cloud throttled.")
+_duration = _meter.create_histogram("novacron.cloud.duration", "s", "Time of a call, waits and retries included.")
+
+
+class Callers:
+    """The callers of one account, one for each region, and what they share.
+
+    Args:
+        kind: Kind of cloud; begins the names of spans.
+        provider: Id of the provider; in every error, span and metric.
+        timeout: Upper bound on one attempt, in seconds.
+        attempts: Most attempts of one call.
+        rates: What the cloud grants each family of calls; families that are not listed are not paced.
+        clock: For waits and for the last hour. Deadlines and timeouts are on the machine's clock.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        provider: str,
+        *,
+        timeout: float = 10.0,
+        attempts: int = 5,
+        rates: Mapping[str, Rate] | None = None,
+        clock: Clock | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.kind, self.provider = kind, provider
+        self.timeout, self.attempts = timeout, attempts
+        self.rates = rates or {}
+        self.clock = clock or SystemClock()
+        self.jitter = jitter
+        # Account, once it is known.
+        self.account = ""
+        self._throttled: deque[float] = deque()
+        self._of: dict[str, Caller] = {}
+        self._unsettled: set[asyncio.Future[Any]] = set()
+
+    def of(self, region: str) -> "Caller":
+        """The caller of a region; empty for what is global."""
+        if region not in self._of:
+            self._of[region] = Caller(self, region)
+        return self._of[region]
+
+    def throttled(self) -> None:
+        """Count a throttled attempt."""
+        self._throttled.append(self.clock.monotonic())
+
+    def throttled_last_hour(self) -> int:
+        """Attempts that the cloud throttled in the last hour."""
+        while self._throttled and self._throttled[0] <= self.clock.monotonic() - 3600.0:
+            self._throttled.popleft()
+        return len(self._throttled)
+
+    def keep(self, sent: asyncio.Future[Any]) -> None:
+        """Hold on to a change that was sent until it has ended, though nobody may wait for it any longer."""
+        self._unsettled.add(sent)
+        sent.add_done_callback(self._settled)
+
+    def _settled(self, sent: asyncio.Future[Any]) -> None:
+        self._unsettled.discard(sent)
+        if not sent.cancelled():
+            # Nobody else may look at it, and asyncio would complain.
+            sent.exception()
+
+    async def close(self) -> None:
+        """Wait for the changes that were sent and not yet answered; each ends within its timeout."""
+        if self._unsettled:
+            await asyncio.wait(self._unsettled)
+
+
+class Caller:
+    """Calls one account in one region."""
+
+    def __init__(self, callers: Callers, region: str) -> None:
+        self._callers, self._region = callers, region
+        self._budget = BUDGET
+        self._paces: dict[str, Pace] = {}
+
+    async def call(
+        self,
+        action: str,
+        send: Callable[[float], Awaitable[T]],
+        call: Call,
+        *,
+        mutates: bool = False,
+        family: str = "",
+    ) -> T:
+        """Send until it works or cannot; return what `send` returned.
+
+        Args:
+            action: The cloud's name of the call, "ec2.RunInstances"; names the span and is in errors as "call".
+            send: Sends once, within the seconds that it is given; raises CloudError. It is called again after a
+                transient error: a change carries an idempotency token or has the same effect twice.
+            call: Whose deadline holds. Without one the limit is 30 s, or 60 s for a change.
+            mutates: It changes something. Once sent it is not cancelled with its caller; when it fails and some
+                attempt may have had an effect, OutcomeUnknown is raised.
+            family: Calls that share a rate limit of the cloud.
+
+        Raises whatever `send` raised last, DeadlineExceeded when the time is up before the cloud refused, Throttled
+        when this account's turn at the family comes after the deadline.
+        """
+        began = self._callers.clock.monotonic()
+        labels = {"provider": self._callers.provider, "region": self._region, "action": action}
+        with _tracer.start_as_current_span(
+            f"{self._callers.kind}.{action}",
+            kind=trace.SpanKind.CLIENT,
+            attributes={
+                "cloud.provider": self._callers.kind,
+                "cloud.account.id": self._callers.account,
+                "cloud.region": self._region,
+                "novacron.provider": self._callers.provider,
+            },
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            run = _Run(self._callers, self._region, action, call, mutates)
+            outcome = "INTERNAL"
+            try:
+                answer = await self._until_it_works(run, send, family)
+                outcome = "OK"
+                return answer
+            except CloudError as error:
+                outcome = error.reason or type(error).__name__
+                span.set_attribute("error.type", outcome)
+                span.set_status(trace.StatusCode.ERROR, error.message)
+                raise
+            except asyncio.CancelledError:
+                outcome = "CANCELLED"
+                raise
+            finally:
+                span.set_attribute("novacron.attempts", run.attempts)
+                _calls.add(1, {**labels, "outcome": outcome})
+                _duration.record(self._callers.clock.monotonic() - began, {**labels, "outcome": outcome})
+
+    async def _until_it_works(self, run: "_Run", send: Callable[[float], Awaitable[T]], family: str) -> T:
+        self._budget = min(BUDGET, self._budget + EARNED_BY_CALL)
+        while True:
+            await self._turn(run, family)
+            try:
+                answer = await run.attempt(send)
+            except CloudError as error:
+                wait = run.wait_after(error)
+                if wait is None or self._budget < 1.0:
+                    raise run.failure(error) from error.__cause__
+                self._budget -= 1.0
+                await self._callers.clock.sleep(wait)
+            else:
+                if run.attempts > 1:
+                    self._budget = min(BUDGET, self._budget + EARNED_BY_SUCCESS)
+                return answer
+
+    async def _turn(self, run: "_Run", family: str) -> None:
+        """Wait until the cloud's published rate allows one more call of the family."""
+        rate = self._callers.rates.get(family)
+        if rate is None:
+            return
+        clock = self._callers.clock
+        if family not in self._paces:
+            self._paces[family] = Pace(rate, clock.monotonic())
+        pace = self._paces[family]
+        seconds = pace.wait(clock.monotonic(), run.remaining())
+        if seconds is None:
+            raise run.failure(
+                Throttled(
+                    f"{run.action}: {rate.per_second:g} calls a second are allowed and more are waiting; repeat later",
+                    retry_after=LONGEST_WAIT,
+                )
+            )
+        if seconds:
+            try:
+                await clock.sleep(seconds)
+            except BaseException:
+                pace.give_back()
+                raise
+
+
+class _Run:
+    """One call under way: its attempts, its deadline, and whether any attempt may have had an effect."""
+
+    def __init__(self, callers: Callers, region: str, action: str, call: Call, mutates: bool) -> None:
+        self.action = action
+        self.attempts = 0
+        self._callers, self._region = callers, region
+        self._call, self._mutates = call, mutates
+        self._limit: float | None = None
+        self._unsettled = False
+
+    def remaining(self) -> float:
+        """Seconds left for attempts and waits; endless before the first attempt of a call without a deadline."""
+        left = self._call.remaining()
+        if left is None:
+            left = float("inf") if self._limit is None else self._limit - time.monotonic()
+        return left - RESERVE
+
+    async def attempt(self, send: Callable[[float], Awaitable[T]]) -> T:
+        """Send once; raises CloudError."""
+        if self._limit is None:
+            self._limit = time.monotonic() + (MUTATION_LIMIT if self._mutates else READ_LIMIT)
+        timeout = min(self._callers.timeout, self.remaining())
+        if timeout <= 0:
+            raise DeadlineExceeded(f"{self.action}: no time is left to ask the cloud; allow more")
+        self.attempts += 1
+        labels = {"provider": self._callers.provider, "region": self._region, "action": self.action}
+        _attempts.add(1, labels)
+        sent = asyncio.ensure_future(send(timeout))
+        if self._mutates:
+            self._callers.keep(sent)
+        try:
+            # The margin lets the SDK's own timeout, which tells more, come first.
+            async with asyncio.timeout(timeout + RESERVE / 2):
+                return await (asyncio.shield(sent) if self._mutates else sent)
+        except TimeoutError:
+            raise self._note(
+                Unavailable(f"{self.action}: no answer within {timeout:.1f} s", sent=True)
+                if timeout == self._callers.timeout
+                else DeadlineExceeded(f"{self.action}: no answer before the deadline; allow more time", sent=True)
+            ) from None
+        except CloudError as error:
+            if isinstance(error, Throttled):
+                _throttles.add(1, labels)
+                self._callers.throttled()
+            self._note(error)
+            raise
+
+    def wait_after(self, error: CloudError) -> float | None:
+        """Seconds to wait before the next attempt; None when there must be none."""
+        if not error.transient or self.attempts >= self._callers.attempts:
+            return None
+        upper = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (self.attempts - 1))
+        wait = max(upper * self._callers.jitter(), error.retry_after or 0.0)
+        return wait if wait < self.remaining() else None
+
+    def failure(self, error: CloudError) -> CloudError:
+        """What to tell the caller in the end."""
+        if self._mutates and self._unsettled and (error.transient or isinstance(error, DeadlineExceeded)):
+            error = OutcomeUnknown(
+                f"{self.action} was sent and no answer came ({error.message}); look at the targets before asking again",
+                facts=error.facts,
+                sent=True,
+            )
+        elif error.transient and error.retry_after is None:
+            error.retry_after = LONGEST_WAIT
+        return self._about(error)
+
+    def _note(self, error: CloudError) -> CloudError:
+        self._unsettled = self._unsettled or error.sent
+        return self._about(error)
+
+    def _about(self, error: CloudError) -> CloudError:
+        return error.about(
+            provider=self._callers.provider,
+            account=self._callers.account,
+            region=self._region,
+            call=self.action,
+        )
