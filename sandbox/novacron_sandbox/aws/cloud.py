@@ -1,0 +1,173 @@
+"""The whole of AWS as one WSGI application: keys, faults and counts in front, then our own answers or moto's."""
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.server import DomainDispatcherApplication, create_backend_app
+
+from novacron_sandbox.aws import ec2, fleet
+from novacron_sandbox.aws.cloudwatch import NAMESPACE, CloudWatch
+from novacron_sandbox.aws.credentials import Directory, account_of
+from novacron_sandbox.aws.errors import AwsError, not_authenticated
+from novacron_sandbox.aws.faults import Fault, Faults
+from novacron_sandbox.aws.tokens import ClientTokens
+from novacron_sandbox.aws.wire import Answer, Request
+from novacron_sandbox.clock import Clock
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+IMAGE = "ami-0a1b2c3d4e5f60001"
+_READS = ("Describe", "Get", "List")
+
+
+class Cloud:
+    """AWS on `clock`. Making one takes the seconds that loading moto takes, so that its first call is fast."""
+
+    def __init__(self, clock: Clock, *, boot_seconds: float, metrics_period: int, metrics_lag: float) -> None:
+        ec2.install(clock, boot_seconds)
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._directory = Directory()
+        self._cloudwatch = CloudWatch(clock, period=metrics_period, lag=metrics_lag)
+        self._tokens, self._faults = ClientTokens(), Faults()
+        # moto's objects are not made for threads; metrics do not touch them and stay outside.
+        self._gate = threading.Lock()
+        self._calls: Counter[str] = Counter()
+        self._effects: Counter[str] = Counter()
+        self._calls_by_token: Counter[tuple[str, str]] = Counter()
+        self._warm_up()
+
+    @property
+    def access(self) -> dict[str, Any]:
+        """What the ready line says about AWS, besides its address."""
+        return {**self._directory.access, "regions": list(ec2.REGIONS), "image": IMAGE}
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one request, as WSGI wants it."""
+        path = environ.get("PATH_INFO", "")
+        request = Request(environ)
+        answer = self._hook(path.removeprefix("/_sandbox/"), request) if path.startswith("/_sandbox/") else None
+        answer = answer or self._serve(request)
+        if answer is None:
+            _cut(environ)
+            raise ConnectionResetError("cut, as a fault asked")
+        return answer.send(start_response)
+
+    def _serve(self, request: Request) -> Answer | None:
+        self._calls[request.action] += 1
+        if token := request.form.get("ClientToken"):
+            self._calls_by_token[request.action, token] += 1
+        try:
+            self._directory.check(request)
+            if request.region not in ec2.REGIONS and request.service != "iam":
+                raise not_authenticated(request, "The security token included in the request is invalid.")
+            fault = self._faults.take(request.action)
+            if fault and fault.kind == "slow":
+                time.sleep(fault.seconds)
+            elif fault and not fault.after:
+                return fault.answer(request)
+            answer = self._answer(request)
+            return fault.answer(request) if fault and fault.kind != "slow" else answer
+        except AwsError as refusal:
+            return refusal.answer(request)
+
+    def _answer(self, request: Request) -> Answer:
+        if request.service == "monitoring" and request.action in ("GetMetricData", "ListMetrics"):
+            return self._metrics(request)
+        with self._gate:
+            if request.action == "AssumeRole":
+                self._directory.check_assumed_role(request)
+            return self._tokens.once(request, account_of(request), lambda: self._carry_out(request))
+
+    def _carry_out(self, request: Request) -> Answer:
+        try:
+            answer = request.pass_on(self._moto)
+        except NotImplementedError as gap:
+            raise AwsError("InvalidAction", f"The sandbox does not do this: {gap}") from gap
+        if answer.status == 200 and not request.action.startswith(_READS):
+            self._effects[request.action] += 1
+        return answer
+
+    def _metrics(self, request: Request) -> Answer:
+        if not request.json:
+            raise AwsError("ValidationError", "The sandbox speaks JSON for metrics, as boto3 does since it can.")
+        asked = json.loads(request.body)
+        answer = self._cloudwatch.get_metric_data
+        if request.action == "ListMetrics":
+            answer = self._cloudwatch.list_metrics
+            if asked.get("Namespace", NAMESPACE) != NAMESPACE:
+                return _json({"Metrics": []})
+        return _json(answer(account_of(request), request.region, asked))
+
+    def _hook(self, name: str, request: Request) -> Answer:
+        hooks: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "state": self._state,
+            "reset": self._reset,
+            "fault": self._fault,
+            "seed": self._seed,
+        }
+        if name not in hooks:
+            return _json({"error": f"no hook {name!r}: there are {', '.join(hooks)}"}, 404)
+        try:
+            return _json(hooks[name](json.loads(request.body or b"{}")))
+        except (TypeError, ValueError, KeyError) as refusal:
+            return _json({"error": str(refusal)}, 400)
+
+    def _state(self, _: dict[str, Any]) -> dict[str, Any]:
+        tokens: dict[str, dict[str, int]] = {}
+        for (action, token), count in list(self._calls_by_token.items()):
+            tokens.setdefault(action, {})[token] = count
+        return {
+            "calls": dict(self._calls),
+            "tokens": tokens,
+            "effects": dict(self._effects),
+            "faults": self._faults.waiting(),
+        }
+
+    def _reset(self, _: dict[str, Any]) -> dict[str, Any]:
+        with self._gate:
+            for region in ec2.REGIONS:
+                ec2.backend(DEFAULT_ACCOUNT_ID, region).reset()
+            self._tokens.clear()
+            self._faults.clear()
+            for counter in (self._calls, self._effects, self._calls_by_token):
+                counter.clear()
+        return {}
+
+    def _fault(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._faults.add(Fault(**asked))
+        return {}
+
+    def _seed(self, asked: dict[str, Any]) -> dict[str, Any]:
+        region, count = asked.get("region", ec2.REGIONS[0]), int(asked["count"])
+        if region not in ec2.REGIONS:
+            raise ValueError(f"region {region!r} is none of {', '.join(ec2.REGIONS)}")
+        with self._gate:
+            return {"instances": fleet.seed(ec2.backend(DEFAULT_ACCOUNT_ID, region), count, IMAGE)}
+
+    def _warm_up(self) -> None:
+        """Make moto load what it loads with the first call of a service and region."""
+        for service, action, version in (
+            ("ec2", "DescribeInstances", "2016-11-15"),
+            ("sts", "GetCallerIdentity", "2011-06-15"),
+        ):
+            for region in ec2.REGIONS:
+                Request.unsigned(service, region, action, version).pass_on(self._moto)
+
+
+def _json(value: object, status: int = 200) -> Answer:
+    return Answer(status, [("Content-Type", "application/x-amz-json-1.0")], json.dumps(value).encode())
+
+
+def _cut(environ: "WSGIEnvironment") -> None:
+    connection: socket.socket = environ["werkzeug.socket"]
+    # Lingering for no time at all makes the close a reset.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()

@@ -1,0 +1,173 @@
+"""The sandbox as a child of this process: started, waited for, ended."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from types import TracebackType
+from typing import Any, Self
+
+_TAIL = 4000
+
+
+class SandboxError(Exception):
+    """The sandbox did not start, or refused what a test asked of it; the message ends with what it wrote."""
+
+
+class Sandbox:
+    """A sandbox in a child process; a context manager, sync and async.
+
+    >>> async with Sandbox(boot_seconds=0.5) as sandbox:
+    ...     sandbox.aws["endpoint"], sandbox.aws["access_key_id"]
+
+    `origin` and `rate` are those of novacron_sandbox.clock.Clock, `metrics_period` and `metrics_lag` are seconds: how often
+    an instance's metrics are published and how late they arrive. `boot_seconds` is how long an instance takes to start, stop
+    or end. Once started, `aws` says where AWS is and which keys it accepts, and `pid` is the child. Leaving ends the
+    child, and no other process; if this process dies, the child ends by itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        origin: float | None = None,
+        rate: float = 1.0,
+        metrics_period: int = 300,
+        metrics_lag: float = 300.0,
+        boot_seconds: float = 2.0,
+        ready_timeout: float = 60.0,
+    ) -> None:
+        arguments = {
+            "port": port,
+            "rate": rate,
+            "metrics-period": metrics_period,
+            "metrics-lag": metrics_lag,
+            "boot-seconds": boot_seconds,
+        }
+        if origin is not None:
+            arguments["origin"] = origin
+        self._arguments = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
+        self._ready_timeout = ready_timeout
+        self._spawning = threading.Lock()
+        self._stopped = False
+        self._process: subprocess.Popen[str] | None = None
+        self._stderr = tempfile.TemporaryFile()
+        self.aws: dict[str, Any] = {}
+        self.pid = 0
+
+    def start(self) -> None:
+        """Start the child and return when it answers. Raises SandboxError when it does not within `ready_timeout`."""
+        with self._spawning:
+            if self._stopped:
+                raise SandboxError("this sandbox was stopped: make another one")
+            self._process = process = subprocess.Popen(
+                [sys.executable, "-m", "novacron_sandbox", "--stdin", *self._arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                text=True,
+            )
+        line = self._first_line(process)
+        try:
+            ready = json.loads(line)
+        except ValueError:
+            self.stop()
+            raise SandboxError(f"the sandbox was not ready after {self._ready_timeout:g} s{self._tail(line)}") from None
+        self.aws, self.pid = ready["aws"], ready["pid"]
+
+    def stop(self) -> None:
+        """End the child, if there is one, and wait until it is gone; any number of times."""
+        with self._spawning:
+            self._stopped = True
+            process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return the sandbox's own count of calls and effects since the last reset (see README of the sandbox)."""
+        return self._hook("state", None)
+
+    def reset(self) -> None:
+        """Forget all instances and volumes, counts, remembered tokens and faults; the keys stay."""
+        self._hook("reset", {})
+
+    def fault(
+        self, action: str, kind: str, *, count: int = 1, seconds: float | None = None, after: bool = False
+    ) -> None:
+        """Make the next `count` calls of an action ("*": of any) fail in a named way; see novacron_sandbox.aws.faults.
+
+        With `after` the call is carried out and only its answer is spoilt: what a client sees when an answer is lost.
+        """
+        asked: dict[str, Any] = {"action": action, "kind": kind, "count": count, "after": after}
+        self._hook("fault", asked if seconds is None else {**asked, "seconds": seconds})
+
+    def seed(self, count: int, *, region: str = "us-east-1") -> list[str]:
+        """Create a fleet of `count` running instances with three hours of history and more; returns their ids."""
+        return list(self._hook("seed", {"region": region, "count": count})["instances"])
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await asyncio.to_thread(self.start)
+        except asyncio.CancelledError:
+            await asyncio.to_thread(self.stop)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def _first_line(self, process: "subprocess.Popen[str]") -> str:
+        lines: list[str] = []
+
+        def read() -> None:
+            if process.stdout is not None:
+                lines.append(process.stdout.readline())
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        reader.join(self._ready_timeout)
+        return "".join(lines)
+
+    def _tail(self, line: str) -> str:
+        # pread: the child writes at the offset of this very file, which seeking would move.
+        length = os.fstat(self._stderr.fileno()).st_size
+        tail = os.pread(self._stderr.fileno(), _TAIL, max(0, length - _TAIL))
+        wrote = (line + tail.decode(errors="replace")).strip()
+        return f"; it wrote:\n{wrote}" if wrote else "; it wrote nothing"
+
+    def _hook(self, name: str, asked: dict[str, Any] | None) -> dict[str, Any]:
+        body = None if asked is None else json.dumps(asked).encode()
+        request = urllib.request.Request(f"{self.aws['endpoint']}/_sandbox/{name}", data=body)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                found = json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            raise SandboxError(f"{name}: {refusal.read().decode()}") from None
+        if not isinstance(found, dict):
+            raise SandboxError(f"{name}: an object was expected, not {found!r}")
+        return found
