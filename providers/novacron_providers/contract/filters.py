@@ -102,7 +102,7 @@ def _steps(path: str, message: Any, field: str) -> Iterator[tuple[FieldDescripto
             return
         yield found, None
         if rest:
-            if found.message_type is None or found.is_repeated:
+            if found.message_type is None:
                 raise InvalidArgument(f"filter: {path!r} goes beyond {name!r}, which has no fields", field=field)
             message = found.message_type
 
@@ -112,7 +112,15 @@ def _is_map(field: FieldDescriptor) -> bool:
 
 
 def _check(condition: Condition, message: Any, field: str) -> None:
-    last, key = list(_steps(condition.path, message, field))[-1]
+    steps = list(_steps(condition.path, message, field))
+    last, key = steps[-1]
+    if any(step.is_repeated for step, _ in steps[:-1]):
+        if condition.operator != ":" or last.is_repeated or last.message_type is not None:
+            raise InvalidArgument(
+                f"filter: {condition.path!r} is a field of the elements of a list; ask with ':' for a value", field=field
+            )
+        _value(last, condition, field)
+        return
     if condition.operator == ":":
         if not last.is_repeated or key is not None:
             raise InvalidArgument(f"filter: ':' asks for an element of a list or a key of a map; "
@@ -147,8 +155,13 @@ def _value(descriptor: FieldDescriptor, condition: Condition, field: str) -> Any
 
 def _meets(message: Message, condition: Condition) -> bool:
     current: Any = message
+    rest = condition.path
     for descriptor, key in _steps(condition.path, message.DESCRIPTOR, "filter"):
+        rest = rest.partition(".")[2]
         if condition.operator == ":":
+            if descriptor.is_repeated and rest:
+                inner = Condition(rest, "=", condition.value)
+                return any(_meets(element, inner) for element in getattr(current, descriptor.name))
             if descriptor.is_repeated:
                 return condition.value in (str(element) for element in getattr(current, descriptor.name))
         elif key is not None:

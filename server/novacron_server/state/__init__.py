@@ -1,0 +1,1 @@
+"""What survives a restart: the only SQL of the project, on SQLite or PostgreSQL."""

@@ -1,0 +1,303 @@
+"""Operations as rows: the intent, the outcome of each finished step, what is shown, and who may run them.
+
+All are plain functions of a Connection, run by the store. Those that name an `owner` change nothing unless that process
+still owns the operation: this is the fence that a replica which lost its lease, and does not know it, runs into.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from novacron_providers.contract.errors import Busy
+from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_, update
+
+from novacron_server.state.dialect import insert_new, now
+from novacron_server.state.requests import reused
+from novacron_server.state.tables import line, operation, step, target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """An operation that was asked for and is not written yet.
+
+    Attributes:
+        id: Hex, from the principal and the request_id.
+        digest: Of the method and the parameters: equal for equal requests.
+        holds: Name of the resource that no other operation may touch meanwhile; None for none.
+        body: An Operation message.
+        created: Seconds since 1970.
+    """
+
+    id: str
+    provider: str
+    principal: str
+    request_id: str
+    method: str
+    digest: bytes
+    request: bytes
+    holds: str | None
+    body: bytes
+    state: int
+    created: float
+
+
+class Outcome(NamedTuple):
+    """How a step ended: the text that it gave, or a google.rpc.Status when it failed."""
+
+    failed: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """An operation that this process may run.
+
+    Attributes:
+        cancel: Whether it was asked to stop.
+        outcomes: Of its finished steps, by name.
+    """
+
+    id: str
+    method: str
+    request: bytes
+    body: bytes
+    cancel: bool = False
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An operation as it is to be shown, with what was added since the last one.
+
+    Attributes:
+        targets: Names of resources.
+        lines: (key, OperationLogEntry) of its log; the key is None for a line that is always news.
+        ended: Seconds since 1970; None while it is not done.
+    """
+
+    id: str
+    body: bytes
+    state: int
+    revision: int
+    targets: Sequence[str] = ()
+    lines: Sequence[tuple[str | None, bytes]] = ()
+    ended: float | None = None
+
+
+class Page(NamedTuple):
+    """Which operations to list.
+
+    Attributes:
+        provider: Id; empty for all.
+        conditions: (column, equal, value); a column of the operation, or "target" for the name of one of its targets.
+        after: (created, id) of the last one of the page before.
+        size: At most this many.
+    """
+
+    provider: str
+    conditions: Sequence[tuple[str, bool, str | int]]
+    after: tuple[float, str] | None
+    size: int
+
+
+class Listed(NamedTuple):
+    """An operation of a page."""
+
+    id: str
+    created: float
+    body: bytes
+
+
+def begin(connection: Connection, intent: Intent, owner: str, lease: float) -> bytes | None:
+    """Write an operation down, owned from the start; or give the body of the one that this request began before.
+
+    Raises RequestIdReused, Busy.
+    """
+    row = {
+        "id": intent.id,
+        "provider": intent.provider,
+        "principal": intent.principal,
+        "request_id": intent.request_id,
+        "method": intent.method,
+        "digest": intent.digest,
+        "request": intent.request,
+        "body": intent.body,
+        "state": intent.state,
+        "done": False,
+        "cancel": False,
+        "holds": intent.holds,
+        "owner": owner,
+        "lease": now() + lease,
+        "created": intent.created,
+    }
+    # What stood in the way may end before it is looked at; then nothing does.
+    while not insert_new(connection, operation, [row]):
+        if (body := clash(connection, intent)) is not None:
+            return body
+    return None
+
+
+def clash(connection: Connection, intent: Intent) -> bytes | None:
+    """What stands in an operation's way: the body of the one that the same request began; None for nothing.
+
+    Raises RequestIdReused when its request_id came with another request, Busy when another one holds its resource.
+    """
+    same = connection.execute(
+        select(operation.c.digest, operation.c.body).where(operation.c.id == intent.id)
+    ).one_or_none()
+    if same is not None:
+        if same.digest != intent.digest:
+            raise reused(intent.request_id)
+        return bytes(same.body)
+    other = connection.execute(
+        select(operation.c.id, operation.c.provider, operation.c.method).where(operation.c.holds == intent.holds)
+    ).one_or_none()
+    if other is not None and intent.holds is not None:
+        name = f"providers/{other.provider}/operations/{other.id}"
+        raise Busy(
+            f"{intent.holds} is held by {name} ({other.method}); wait for that operation, then repeat",
+            resource=intent.holds,
+            facts={"operation": name, "resource": intent.holds},
+        )
+    return None
+
+
+def renew(connection: Connection, owner: str, lease: float) -> dict[str, bool]:
+    """Extend the leases of an owner; gives the operations it still owns, and whether each was asked to stop."""
+    rows = connection.execute(
+        update(operation)
+        .where(operation.c.owner == owner, operation.c.lease.is_not(None))
+        .values(lease=now() + lease)
+        .returning(operation.c.id, operation.c.cancel)
+    )
+    return {row.id: row.cancel for row in rows}
+
+
+def adopt(connection: Connection, owner: str, lease: float, *, everything: bool = False) -> list[str]:
+    """Take over the operations whose lease has ended, or `everything` that is not done; gives their ids."""
+    free = operation.c.lease.is_not(None) if everything else operation.c.lease < now()
+    # What another replica takes over at this moment, or a frozen one still holds, is not waited for.
+    found = select(operation.c.id).where(free, operation.c.owner != owner).with_for_update(skip_locked=True)
+    ids = list(connection.scalars(found))
+    if ids:
+        connection.execute(update(operation).where(operation.c.id.in_(ids)).values(owner=owner, lease=now() + lease))
+    return ids
+
+
+def release(connection: Connection, owner: str) -> None:
+    """End the leases of an owner that stops, so that others need not wait for their end."""
+    connection.execute(
+        update(operation).where(operation.c.owner == owner, operation.c.lease.is_not(None)).values(owner="", lease=0.0)
+    )
+
+
+def load(connection: Connection, ids: Sequence[str]) -> list[Claimed]:
+    """What is needed to run operations, oldest first."""
+    outcomes: dict[str, dict[str, Outcome]] = {}
+    for row in connection.execute(select(step).where(step.c.operation.in_(ids))):
+        outcomes.setdefault(row.operation, {})[row.name] = Outcome(row.failed, bytes(row.outcome))
+    found = select(operation).where(operation.c.id.in_(ids)).order_by(operation.c.created, operation.c.id)
+    return [
+        Claimed(
+            id=row.id,
+            method=row.method,
+            request=bytes(row.request),
+            body=bytes(row.body),
+            cancel=row.cancel,
+            outcomes=outcomes.get(row.id, {}),
+        )
+        for row in connection.execute(found)
+    ]
+
+
+def keep(connection: Connection, owner: str, id_: str, name: str, outcome: Outcome) -> Outcome | None:
+    """Keep the outcome of a step and give what is kept: of two the first one. None when the owner is another."""
+    if not _owns(connection, owner, id_):
+        return None
+    row = {"operation": id_, "name": name, "failed": outcome.failed, "outcome": outcome.data}
+    if insert_new(connection, step, [row]):
+        return outcome
+    kept = connection.execute(select(step).where(step.c.operation == id_, step.c.name == name)).one()
+    return Outcome(kept.failed, bytes(kept.outcome))
+
+
+def save(connection: Connection, owner: str, shown: Snapshot) -> bool:
+    """Keep what is shown of an operation; with `ended` it is done. False when the owner is another."""
+    values: dict[str, object] = {"body": shown.body, "state": shown.state}
+    if shown.ended is not None:
+        values |= {"done": True, "ended": shown.ended, "request": b"", "holds": None, "owner": "", "lease": None}
+    mine = (operation.c.id == shown.id) & (operation.c.owner == owner)
+    if not connection.execute(update(operation).where(mine).values(values)).rowcount:
+        return False
+    insert_new(connection, target, [{"operation": shown.id, "name": name} for name in shown.targets])
+    insert_new(
+        connection,
+        line,
+        [{"operation": shown.id, "revision": shown.revision, "key": key, "entry": entry} for key, entry in shown.lines],
+    )
+    if shown.ended is not None:
+        connection.execute(delete(step).where(step.c.operation == shown.id))
+    return True
+
+
+def ask_cancel(connection: Connection, id_: str) -> None:
+    """Note that an operation is to stop; nothing happens to one that is done."""
+    connection.execute(
+        update(operation).where(operation.c.id == id_, operation.c.lease.is_not(None)).values(cancel=True)
+    )
+
+
+def body_of(connection: Connection, provider: str, id_: str) -> bytes | None:
+    """An Operation message; None when it is not known."""
+    found = select(operation.c.body).where(operation.c.id == id_, operation.c.provider == provider)
+    body = connection.execute(found).scalar_one_or_none()
+    return None if body is None else bytes(body)
+
+
+def lines(
+    connection: Connection, id_: str, after: int, until: int, position: int, limit: int
+) -> list[tuple[int, bytes]]:
+    """(id, OperationLogEntry) of the lines shown after one revision and until another, behind a line's id."""
+    found = (
+        select(line.c.id, line.c.entry)
+        .where(line.c.operation == id_, line.c.revision > after, line.c.revision <= until, line.c.id > position)
+        .order_by(line.c.id)
+        .limit(limit)
+    )
+    return [(row.id, bytes(row.entry)) for row in connection.execute(found)]
+
+
+def page(connection: Connection, asked: Page) -> list[Listed]:
+    """One page of operations, newest first."""
+    found = select(operation.c.id, operation.c.created, operation.c.body)
+    if asked.provider:
+        found = found.where(operation.c.provider == asked.provider)
+    for column, equal, value in asked.conditions:
+        found = found.where(_condition(column, equal, value))
+    if asked.after is not None:
+        found = found.where(tuple_(operation.c.created, operation.c.id) < tuple_(*asked.after))
+    found = found.order_by(operation.c.created.desc(), operation.c.id.desc()).limit(asked.size)
+    return [Listed(row.id, row.created, bytes(row.body)) for row in connection.execute(found)]
+
+
+def count_active(connection: Connection, provider: str) -> int:
+    """How many operations of a provider are not done."""
+    found = select(func.count()).where(operation.c.provider == provider, operation.c.lease.is_not(None))
+    return connection.execute(found).scalar_one()
+
+
+def forget(connection: Connection, before: float) -> int:
+    """Forget the operations that ended before a time, and return how many those were."""
+    return connection.execute(delete(operation).where(operation.c.ended < before)).rowcount
+
+
+def _owns(connection: Connection, owner: str, id_: str) -> bool:
+    """Whether an operation has this owner; nobody can take it over before the transaction ends."""
+    found = select(operation.c.id).where(operation.c.id == id_, operation.c.owner == owner).with_for_update()
+    return connection.execute(found).one_or_none() is not None
+
+
+def _condition(column: str, equal: bool, value: str | int) -> ColumnElement[bool]:
+    if column == "target":
+        return operation.c.id.in_(select(target.c.operation).where(target.c.name == value))
+    return operation.c[column] == value if equal else operation.c[column] != value
