@@ -132,6 +132,9 @@ class Dispatch:
                 setattr(request, field, name.replace("providers/default", f"providers/{self._providers.default()}", 1))
         if provider := _located(request):
             facts["provider"] = provider
+        if getattr(request, "parent", "") and provider != WILDCARD:
+            # Also where the sidecar itself answers: a list of nothing would hide a mistyped name.
+            self._providers.get(provider)
         return request
 
     async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message:

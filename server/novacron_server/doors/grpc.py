@@ -47,7 +47,7 @@ class GrpcDoor:
     def __init__(self, dispatch: Dispatch, clock: Clock, *, listen: str, max_concurrent_rpcs: int) -> None:
         self._dispatch, self._clock = dispatch, clock
         self._server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=max_concurrent_rpcs)
-        services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+        services: "dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]" = {}
         for rpc in dispatch.rpcs.values():
             services.setdefault(rpc.service, {})[rpc.name] = self._handler(rpc)
         handlers = tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items())
@@ -83,14 +83,14 @@ class GrpcDoor:
         """Say NOT_SERVING, so that balancers and clients look elsewhere."""
         await self._health.enter_graceful_shutdown()
 
-    def _handler(self, rpc: Rpc) -> grpc.RpcMethodHandler[Any, Any]:
+    def _handler(self, rpc: Rpc) -> "grpc.RpcMethodHandler[Any, Any]":
         # Requests stay bytes: what cannot be parsed gets a clear error instead of gRPC's own INTERNAL.
         if rpc.kind is Kind.STREAM:
             return grpc.unary_stream_rpc_method_handler(self._streaming(rpc), None, _serialized)
         return grpc.unary_unary_rpc_method_handler(self._answering(rpc), None, _serialized)
 
     def _answering(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[Message]]:
-        async def answer(data: bytes, context: grpc.aio.ServicerContext[bytes, Message]) -> Message:
+        async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> Message:
             try:
                 return await self._dispatch.unary(rpc, data, self._call(rpc, context), _metadata(context))
             except Exception as error:  # noqa: BLE001  # the door is where every error becomes a status
@@ -99,7 +99,7 @@ class GrpcDoor:
         return answer
 
     def _streaming(self, rpc: Rpc) -> Callable[[bytes, Any], AsyncIterator[Message | bytes]]:
-        async def answer(data: bytes, context: grpc.aio.ServicerContext[bytes, Message]) -> AsyncIterator[Any]:
+        async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> AsyncIterator[Any]:
             try:
                 async for message in self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context)):
                     yield message
@@ -108,7 +108,7 @@ class GrpcDoor:
 
         return answer
 
-    def _call(self, rpc: Rpc, context: grpc.aio.ServicerContext[bytes, Message]) -> Call:
+    def _call(self, rpc: Rpc, context: "grpc.aio.ServicerContext[bytes, Message]") -> Call:
         left = context.time_remaining()
         return Call(
             principal="local",
@@ -122,11 +122,11 @@ def _serialized(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _metadata(context: grpc.aio.ServicerContext[bytes, Message]) -> dict[str, str]:
+def _metadata(context: "grpc.aio.ServicerContext[bytes, Message]") -> dict[str, str]:
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
 
 
-async def _abort(context: grpc.aio.ServicerContext[bytes, Message], rpc: Rpc, error: Exception) -> BaseException:
+async def _abort(context: "grpc.aio.ServicerContext[bytes, Message]", rpc: Rpc, error: Exception) -> BaseException:
     """End the call with the error's status; never returns, the result is for the type checker."""
     if not isinstance(error, CloudError):
         _log.error("a fault of the server", method=rpc.path, exc_info=error)
