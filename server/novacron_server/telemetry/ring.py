@@ -1,0 +1,104 @@
+"""The log of a view: its last events as finished bytes, shared by all who read it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+# Ticks that are held for readers that lag and for those that come back.
+TICKS = 64
+# Bytes that are held at most; the newest tick always is.
+BYTES = 32 * 1024 * 1024
+# Bytes that are joined into one message at most.
+JOINED = 1024 * 1024
+
+
+class Mark:
+    """A place in the log, after an event; it holds no bytes, so a reader that is stuck pins none.
+
+    Attributes:
+        sequence: Number of the event; the beginning is 1, because 0 means no place in the contract.
+        items: Samples in all events up to here.
+        slots: Slots that were given up to here.
+        time: When the event entered the log, seconds since 1970.
+        next_time: When the event after it did; None until there is one.
+    """
+
+    __slots__ = ("items", "next_time", "sequence", "slots", "time")
+
+    def __init__(self, sequence: int, items: int, slots: int, time: float) -> None:
+        self.sequence, self.items, self.slots, self.time = sequence, items, slots, time
+        self.next_time: float | None = None
+
+
+class Ring:
+    """The last events. A reader holds the Mark of the last one that it took, and nothing is kept for it here."""
+
+    def __init__(self) -> None:
+        self.head = Mark(1, 0, 0, 0.0)
+        # The place before the oldest event that is held.
+        self._base = self.head
+        self._events: deque[tuple[bytes, Mark]] = deque()
+        self._ticks: deque[int] = deque()
+        self._size = 0
+        self._turn = asyncio.Event()
+
+    def begin(self, slots: int) -> None:
+        """Say that this many slots were given before the first event."""
+        self.head.slots = slots
+
+    def append(self, events: Sequence[tuple[bytes, int]], slots: int, time: float) -> None:
+        """Add the events of one tick, each as bytes and its number of samples, and wake all readers."""
+        for data, items in events:
+            mark = Mark(self.head.sequence + 1, self.head.items + items, slots, time)
+            self.head.next_time = time
+            self.head = mark
+            self._events.append((data, mark))
+            self._size += len(data)
+        self._ticks.append(self.head.sequence)
+        while len(self._ticks) > TICKS or (self._size > BYTES and len(self._ticks) > 1):
+            end = self._ticks.popleft()
+            while self._base.sequence < end:
+                data, self._base = self._events.popleft()
+                self._size -= len(data)
+        self.wake()
+
+    def find(self, sequence: int) -> Mark | None:
+        """The place after an event; None when not all that came after it is held."""
+        offset = sequence - self._base.sequence
+        if offset == 0:
+            return self._base
+        return self._events[offset - 1][1] if 0 < offset <= len(self._events) else None
+
+    def take(self, after: Mark) -> tuple[bytes, Mark] | None:
+        """What comes after a place, joined to at most 1 MiB, and the place behind it; b"" when nothing does.
+
+        None when something after it is no longer held.
+        """
+        offset = after.sequence - self._base.sequence
+        if offset < 0:
+            return None
+        if offset == len(self._events):
+            return b"", after
+        data, mark = self._events[offset]
+        if mark is self.head:
+            return data, mark
+        parts, size = [data], len(data)
+        while mark is not self.head:
+            offset += 1
+            data, following = self._events[offset]
+            size += len(data)
+            if size > JOINED:
+                break
+            parts.append(data)
+            mark = following
+        return b"".join(parts), mark
+
+    def wake(self) -> None:
+        """Let all readers look again."""
+        self._turn.set()
+        self._turn = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Return at the next wake-up."""
+        # An Event, not a bare future: one reader that is cancelled must not take the others with it.
+        await self._turn.wait()

@@ -1,0 +1,140 @@
+"""Metrics to callers: the newest values, and streams of them."""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager, suppress
+
+from novacron.cloud.v1 import metrics_service_pb2
+from novacron_providers.contract.call import Call
+from novacron_providers.contract.clock import Clock
+from novacron_providers.contract.errors import ShuttingDown
+
+from novacron_server.telemetry import latest, pace
+from novacron_server.telemetry.audience import Audience
+from novacron_server.telemetry.collector import Collectors
+from novacron_server.telemetry.pace import Pace
+from novacron_server.telemetry.scopes import Providers, metric_types
+from novacron_server.telemetry.selector import Selector
+from novacron_server.telemetry.streams import Stream
+
+# Seconds that a view without readers is kept, for those whose connection broke.
+KEEP = 120.0
+# Seconds that streams get to end by themselves at a shutdown.
+GRACE = 5.0
+
+_Key = tuple[str, Selector, Pace]
+
+
+class Telemetry:
+    """One poll, many readers.
+
+    Readers who mean the same share a view, and views share what is read of a region. Nothing is read that nobody wants.
+    Only readers of one principal share a view, so what a caller may not read is in no view of theirs.
+    """
+
+    def __init__(self, providers: Providers, *, clock: Clock) -> None:
+        self._providers, self._clock = providers, clock
+        self._collectors = Collectors(providers, clock)
+        self._audiences: dict[_Key, Audience] = {}
+        self._ends: dict[Audience, asyncio.Task[None]] = {}
+        self._streams: set[asyncio.Event] = set()
+        self._is_closing = False
+
+    def inventory_changed(self, provider: str) -> None:
+        """Instances of a provider came, went or changed: list them soon, if somebody wants to know."""
+        self._collectors.relist(provider)
+
+    async def get_latest_metrics(
+        self, request: metrics_service_pb2.GetLatestMetricsRequest, call: Call
+    ) -> metrics_service_pb2.GetLatestMetricsResponse:
+        """Newest value of each series; reads only what is not known as newly as asked for.
+
+        Without max_staleness what was read at the last tick is new enough, because the cloud has nothing newer.
+
+        Raises InvalidArgument, NotFound, Unsupported, and what the cloud raises.
+        """
+        selector = self._selector(request)
+        max_age = math.inf
+        if request.HasField("max_staleness"):
+            max_age = pace.seconds(request.max_staleness, "max_staleness")
+        not_before = self._clock.time() - max_age
+        with self._audience((call.principal, selector, Pace())) as audience:
+            while not (audience.is_settled or audience.view.fault):
+                await audience.wait(object())
+            audience.ask(not_before)
+            while not (audience.is_settled or audience.view.fault):
+                await audience.wait(object())
+            audience.check()
+            return latest.answer(audience, request)
+
+    async def stream_metrics(
+        self, request: metrics_service_pb2.StreamMetricsRequest, call: Call
+    ) -> AsyncGenerator[bytes, None]:
+        """Serialised StreamMetricsResponses, as streams.proto says.
+
+        Raises InvalidArgument, NotFound, Unsupported, what the cloud raises when nothing at all can be read at the
+        start, and ShuttingDown.
+        """
+        selector = self._selector(request)
+        heartbeat = pace.heartbeat(request)
+        with self._audience((call.principal, selector, Pace.of(request))) as audience:
+            ended = asyncio.Event()
+            self._streams.add(ended)
+            try:
+                async with aclosing(Stream(audience, request, heartbeat, self._clock).responses()) as responses:
+                    async for response in responses:
+                        yield response
+            finally:
+                self._streams.discard(ended)
+                ended.set()
+
+    async def close(self) -> None:
+        """Tell streams to end, give them a few seconds, and stop reading."""
+        self._is_closing = True
+        for audience in self._audiences.values():
+            audience.end()
+        # Streams whose readers do not read are left for the door to end.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                for ended in [*self._streams]:
+                    await ended.wait()
+        for task in self._ends.values():
+            task.cancel()
+        self._collectors.close()
+
+    def _selector(
+        self,
+        request: metrics_service_pb2.GetLatestMetricsRequest | metrics_service_pb2.StreamMetricsRequest,
+    ) -> Selector:
+        if self._is_closing:
+            raise ShuttingDown("the server stops; connect anew", retry_after=1.0)
+        selector = Selector.parse(request.parent, request.selector)
+        selector.check_metrics(metric_types(self._providers, selector))
+        return selector
+
+    @contextmanager
+    def _audience(self, key: _Key) -> Iterator[Audience]:
+        """The audience of those who mean the same, entered."""
+        audience = self._audiences.get(key)
+        if audience is None or audience.view.fault:
+            _, selector, how = key
+            audience = Audience(selector, how, self._providers, self._collectors, self._clock)
+            self._audiences[key] = audience
+        if end := self._ends.pop(audience, None):
+            end.cancel()
+        audience.enter()
+        try:
+            yield audience
+        finally:
+            if audience.leave():
+                self._ends[audience] = asyncio.create_task(self._end(key, audience))
+
+    async def _end(self, key: _Key, audience: Audience) -> None:
+        """Forget an audience that nobody comes back to."""
+        if not audience.view.fault:
+            await self._clock.sleep(KEEP)
+        if self._audiences.get(key) is audience:
+            del self._audiences[key]
+        del self._ends[audience]
+        audience.close()

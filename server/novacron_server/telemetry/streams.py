@@ -1,0 +1,141 @@
+"""What a reader of StreamMetrics gets, in order."""
+
+import random
+from collections.abc import AsyncGenerator
+
+from google.protobuf import duration_pb2, timestamp_pb2
+from novacron.cloud.v1 import metrics_service_pb2, streams_pb2
+from novacron_providers.contract.clock import Clock
+from novacron_providers.contract.errors import ShuttingDown, to_status
+
+from novacron_server.telemetry import frame
+from novacron_server.telemetry.audience import Audience
+from novacron_server.telemetry.ring import Mark
+
+# Seconds over which readers spread their return after a shutdown.
+SPREAD = 5.0
+
+
+class Stream:
+    """One reader's way through a view.
+
+    Args:
+        audience: Whose view; the caller enters and leaves it.
+        request: What the reader asked for.
+        heartbeat: Seconds after which a silent stream says that it lives.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self,
+        audience: Audience,
+        request: metrics_service_pb2.StreamMetricsRequest,
+        heartbeat: float,
+        clock: Clock,
+    ) -> None:
+        self._audience, self._request, self._heartbeat, self._clock = audience, request, heartbeat, clock
+        self._beat_at = 0.0
+
+    async def responses(self) -> AsyncGenerator[bytes, None]:
+        """Serialised responses, without end. Raises what keeps the stream from starting, or from going on."""
+        audience, view, clock = self._audience, self._audience.view, self._clock
+        mark = view.find(self._request.resume_after)
+        yield self._sent(self._opened(resumed=mark is not None))
+        if mark is None:
+            while not (audience.is_settled or view.fault or audience.is_ending):
+                if clock.monotonic() >= self._beat_at:
+                    yield self._sent(self._alive(0))
+                else:
+                    await audience.wait(self, self._beat_at)
+            if not audience.is_ending:
+                audience.check()
+        while True:
+            # All that follows is as of now, however long the reader takes to take it in.
+            epoch, owed = view.epoch, view.ring.head
+            snapshot = [] if mark or self._request.skip_snapshot else view.snapshot()
+            for data in view.roster.tables(mark or owed):
+                yield self._sent(data)
+            for data in snapshot:
+                yield self._sent(data)
+            mark = mark or owed
+            is_synced = False
+            while view.epoch == epoch:
+                if view.fault:
+                    raise view.fault
+                if not is_synced and mark.sequence >= owed.sequence:
+                    is_synced = True
+                    yield self._sent(_control(mark.sequence, synced=streams_pb2.StreamSynced()))
+                elif (taken := view.ring.take(mark)) is None:
+                    dropped, owed, is_synced = mark, view.ring.head, False
+                    snapshot = view.snapshot()
+                    yield self._sent(_gap(dropped, owed))
+                    for data in view.roster.tables(owed, since=dropped):
+                        yield self._sent(data)
+                    for data in snapshot:
+                        yield self._sent(data)
+                    mark = owed
+                elif taken[0]:
+                    data, mark = taken
+                    yield self._sent(data)
+                elif audience.is_ending:
+                    delay = random.uniform(0.0, SPREAD)
+                    error = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
+                    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=_duration(delay))
+                    yield _control(mark.sequence, closing=closing)
+                    raise error
+                elif clock.monotonic() >= self._beat_at:
+                    yield self._sent(self._alive(mark.sequence))
+                else:
+                    await audience.wait(self, self._beat_at)
+            # Slots were given out anew.
+            mark = None
+            yield self._sent(self._opened(resumed=False))
+
+    def _sent(self, data: bytes) -> bytes:
+        """Note that the reader hears something now."""
+        self._beat_at = self._clock.monotonic() + self._heartbeat
+        return data
+
+    def _opened(self, *, resumed: bool) -> bytes:
+        interval = _duration(self._heartbeat)
+        opened = streams_pb2.StreamOpened(epoch=self._audience.view.epoch, resumed=resumed, heartbeat_interval=interval)
+        return _control(0, opened=opened)
+
+    def _alive(self, sequence: int) -> bytes:
+        return _control(sequence, heartbeat=streams_pb2.StreamHeartbeat(server_time=_timestamp(self._clock.time())))
+
+
+def _gap(mark: Mark, head: Mark) -> bytes:
+    """What a reader at `mark` missed when it goes on at `head`."""
+    gap = streams_pb2.StreamGap(
+        dropped_events=head.sequence - mark.sequence,
+        dropped_items=head.items - mark.items,
+        start_time=_timestamp(mark.next_time or head.time),
+        end_time=_timestamp(head.time),
+    )
+    return _control(0, gap=gap)
+
+
+def _control(
+    sequence: int,
+    *,
+    opened: streams_pb2.StreamOpened | None = None,
+    synced: streams_pb2.StreamSynced | None = None,
+    heartbeat: streams_pb2.StreamHeartbeat | None = None,
+    gap: streams_pb2.StreamGap | None = None,
+    closing: streams_pb2.StreamClosing | None = None,
+) -> bytes:
+    message = streams_pb2.StreamControl(opened=opened, synced=synced, heartbeat=heartbeat, gap=gap, closing=closing)
+    return frame.control(sequence, message)
+
+
+def _duration(seconds: float) -> duration_pb2.Duration:
+    found = duration_pb2.Duration()
+    found.FromMicroseconds(round(seconds * 1e6))
+    return found
+
+
+def _timestamp(seconds: float) -> timestamp_pb2.Timestamp:
+    found = timestamp_pb2.Timestamp()
+    found.FromMicroseconds(round(seconds * 1e6))
+    return found

@@ -1,0 +1,202 @@
+"""Values of the series of one region: a row for each series, columns of numbers, and what was delivered before."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from novacron_providers.contract.metrics import Points, SeriesKey
+
+from novacron_server.telemetry.frame import Floats, Slots
+
+Mask = npt.NDArray[np.bool_]
+
+# Rows that a new table has room for.
+ROOM = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What is new at one time.
+
+    Attributes:
+        time: End of the period, seconds since 1970.
+        period: Its length, in seconds.
+        fresh: For each row of the table, whether its value is new.
+        values: For each row; NaN, where fresh, says that there is none any more.
+        known: Whether a row among the fresh ones is older than this column: then it came late, or was corrected.
+    """
+
+    time: float
+    period: float
+    fresh: Mask
+    values: Floats
+    known: bool
+
+
+class Newest:
+    """The newest value of each place, with its time and period; NaN is "none at this time".
+
+    A place is a row of a table, or a slot of a view.
+    """
+
+    def __init__(self) -> None:
+        self.values: Floats = np.full(ROOM, np.nan)
+        self.times: Floats = np.zeros(ROOM)
+        self.periods: Floats = np.zeros(ROOM)
+
+    def grow(self, size: int) -> None:
+        """Make room for that many places."""
+        if size > self.values.size:
+            room = max(size, 2 * self.values.size) - self.values.size
+            self.values = np.concatenate((self.values, np.full(room, np.nan)))
+            self.times = np.concatenate((self.times, np.zeros(room)))
+            self.periods = np.concatenate((self.periods, np.zeros(room)))
+
+    def put(self, places: Slots, time: float, period: float, values: Floats) -> None:
+        """Take values in where they are not older than what is there."""
+        newer = self.times[places] <= time
+        places = places[newer]
+        self.values[places] = values[newer]
+        self.times[places] = time
+        self.periods[places] = period
+
+    def copy(self, places: Slots, other: "Newest", others: Slots) -> None:
+        """Take over what another one has."""
+        self.values[places] = other.values[others]
+        self.times[places] = other.times[others]
+        self.periods[places] = other.periods[others]
+
+    def forget(self, place: int) -> None:
+        """Empty a place."""
+        self.values[place], self.times[place], self.periods[place] = np.nan, 0.0, 0.0
+
+    def moments(self, places: Slots) -> Iterator[tuple[float, float, Slots]]:
+        """Split places that ever had a value by their time and period: (time, period, places)."""
+        places = places[self.times[places] > 0]
+        times, periods = self.times[places], self.periods[places]
+        for period in np.unique(periods).tolist():
+            for time in np.unique(times[periods == period]).tolist():
+                yield time, period, places[(times == time) & (periods == period)]
+
+
+class Table:
+    """Series of one region.
+
+    A row belongs to its series until that ends, and may then belong to another; `version` grows with each such change.
+
+    A point is new when its series has no value yet, or another one, for its time. So each (series, time) is delivered
+    once, and once more for each correction. For this the columns down to a horizon are kept; points of series that were
+    there before and are older than that are not looked at.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[SeriesKey, int] = {}
+        self.newest = Newest()
+        self.version = 0
+        self._free: list[int] = []
+        self._size = 0
+        # Which cadence a row is read with.
+        self._groups: npt.NDArray[np.int64] = np.zeros(ROOM, np.int64)
+        # What was delivered, by period and number of the period.
+        self._delivered: dict[tuple[float, int], Floats] = {}
+
+    def write(self, found: Sequence[Points], period: float, group: int, horizon: int) -> list[Column]:
+        """Take in what was read and give back what is new of it, oldest first.
+
+        Args:
+            found: Points of any number of series.
+            period: Seconds between two points of a series.
+            group: Which cadence it was read with.
+            horizon: Number of the newest period that is not looked at any more.
+        """
+        added: list[int] = []
+        cells: dict[int, tuple[list[int], list[float]]] = {}
+        for series in found:
+            row = self.rows.get(series.key)
+            if row is None:
+                row = self._add(series.key)
+                added.append(row)
+            self._groups[row] = group
+            for time, value in zip(series.times, series.values, strict=True):
+                rows, values = cells.setdefault(math.ceil(time / period - 1e-6), ([], []))
+                rows.append(row)
+                values.append(value)
+        is_new = np.zeros(self._size, np.bool_)
+        is_new[added] = True
+        columns = (self._column(index, period, *cells[index], is_new, horizon) for index in sorted(cells))
+        return [column for column in columns if column.fresh.any()]
+
+    def _column(
+        self, index: int, period: float, rows: list[int], values: list[float], is_new: Mask, horizon: int
+    ) -> Column:
+        read = np.full(self._size, np.nan)
+        read[rows] = values
+        before = self._delivered.get((period, index))
+        if before is None:
+            before = self._delivered[period, index] = np.full(self.newest.values.size, np.nan)
+        fresh = ~np.isnan(read) & (read != before[: self._size])
+        if index <= horizon:
+            fresh &= is_new
+        at = np.flatnonzero(fresh)
+        before[at] = read[at]
+        self.newest.put(at, index * period, period, read[at])
+        return Column(index * period, period, fresh, read, bool((fresh & ~is_new).any()))
+
+    def void(self, rows: Slots | None = None) -> list[Column]:
+        """Say of all series, or of some, that the period after their newest one has no value.
+
+        Only those that have one now; so it is said once. A value that comes later for that period is new.
+        """
+        at = np.arange(self._size) if rows is None else rows
+        at = at[~np.isnan(self.newest.values[at])]
+        columns = []
+        for time, period, places in [*self.newest.moments(at)]:
+            fresh = np.zeros(self._size, np.bool_)
+            fresh[places] = True
+            nothing = np.full(self._size, np.nan)
+            after = (round(time / period) + 1) * period
+            self.newest.put(places, after, period, nothing[places])
+            columns.append(Column(after, period, fresh, nothing, False))
+        return columns
+
+    def silent(self, group: int, time: float) -> Slots:
+        """Rows of a cadence that have a value now, and it is older than `time`."""
+        newest = self.newest
+        size = self._size
+        old = (newest.times[:size] < time) & ~np.isnan(newest.values[:size]) & (self._groups[:size] == group)
+        return np.flatnonzero(old)
+
+    def drop(self, keys: Iterable[SeriesKey]) -> None:
+        """Forget series."""
+        for key in keys:
+            row = self.rows.pop(key)
+            self.newest.forget(row)
+            for column in self._delivered.values():
+                column[row] = np.nan
+            self._free.append(row)
+            self.version += 1
+
+    def trim(self, period: float, horizon: int) -> None:
+        """Forget what was delivered for periods up to a number."""
+        for key in [key for key in self._delivered if key[0] == period and key[1] <= horizon]:
+            del self._delivered[key]
+
+    def _add(self, key: SeriesKey) -> int:
+        if self._free:
+            row = self._free.pop()
+        else:
+            row, self._size = self._size, self._size + 1
+            if row >= self._groups.size:
+                self._grow()
+        self.rows[key] = row
+        self.version += 1
+        return row
+
+    def _grow(self) -> None:
+        self.newest.grow(self._size)
+        room = self.newest.values.size - self._groups.size
+        self._groups = np.concatenate((self._groups, np.zeros(room, np.int64)))
+        for key, column in self._delivered.items():
+            self._delivered[key] = np.concatenate((column, np.full(room, np.nan)))

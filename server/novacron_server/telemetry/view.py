@@ -1,0 +1,248 @@
+"""The series that one selector selects, numbered, and the log of their values that all equal streams share."""
+
+import math
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from novacron.cloud.v1 import streams_pb2
+from novacron_providers.contract.clock import Clock
+from novacron_providers.contract.errors import CloudError, InvalidArgument
+from novacron_providers.contract.metrics import SeriesKey
+
+from novacron_server.telemetry import frame
+from novacron_server.telemetry.demand import Lease, Scope
+from novacron_server.telemetry.frame import Slots
+from novacron_server.telemetry.pace import Pace
+from novacron_server.telemetry.ring import Mark, Ring
+from novacron_server.telemetry.roster import Roster, Series, ref_to
+from novacron_server.telemetry.table import Column, Mask, Newest
+
+# Series that one view may have.
+LIMIT = 200_000
+
+NONE: Slots = np.zeros(0, np.int64)
+
+
+@dataclass(slots=True)
+class Part:
+    """What a view has of one region.
+
+    Attributes:
+        slots: Slot of each series.
+        version: Of the region's table when this was made.
+        at_slots, at_rows: Slots, ascending, and the row of each in the region's table.
+    """
+
+    slots: dict[SeriesKey, int] = field(default_factory=dict)
+    version: int = -1
+    at_slots: Slots = field(default_factory=NONE.copy)
+    at_rows: Slots = field(default_factory=NONE.copy)
+
+
+class View:
+    """Series by slot, what is known of them, and the events that led there.
+
+    Slots are the view's own, dense from 0, so that a tick of all series is one column without a word about which they
+    are. They stay as they are for the life of an epoch: series that come get the next slots, those of series that ended
+    are left unused. When too many are unused, all are given out anew, under a new epoch.
+
+    Attributes:
+        epoch: Identity of the log.
+        ring: The log.
+        roster: Which series has which slot.
+        newest: Newest value by slot.
+        is_open: Whether what comes is logged; before, it only belongs to the first snapshot.
+        fault: Why it cannot go on; None when it can.
+    """
+
+    def __init__(self, pace: Pace, clock: Clock) -> None:
+        self._pace, self._clock = pace, clock
+        self.epoch = secrets.token_hex(8)
+        self.ring, self.roster, self.newest = Ring(), Roster(), Newest()
+        self.is_open = False
+        self.fault: CloudError | None = None
+        self._parts: dict[Scope, Part] = {}
+        # What readers were told last: the newest, unless the pace holds some of it back.
+        self._told = self.newest if pace.sends_all else Newest()
+        self._held: Mask = np.zeros(self.newest.values.size, np.bool_)
+        self._flush_at, self._refresh_at = -math.inf, math.inf
+        self._snapshot: tuple[Mark, list[bytes]] | None = None
+
+    def open(self) -> None:
+        """Begin the log: what is known now is its first snapshot."""
+        self.is_open = True
+        self.ring.begin(len(self.roster.series))
+        now = self._clock.monotonic()
+        if not self._pace.sends_all:
+            self._mark_told(np.flatnonzero(self._held))
+            self._flush_at = now + self._pace.interval
+        if self._pace.refresh:
+            self._refresh_at = now + self._pace.refresh
+
+    def find(self, position: streams_pb2.StreamPosition) -> Mark | None:
+        """Where a reader who comes back goes on; None when it must start anew."""
+        return self.ring.find(position.sequence) if position.epoch == self.epoch and position.sequence else None
+
+    def snapshot(self) -> list[bytes]:
+        """Batches, without positions, of what was told last of each series that has not ended. Shared."""
+        if self._snapshot is None or self._snapshot[0] is not self.ring.head:
+            events: list[tuple[bytes, int]] = []
+            for time, period, places in self._told.moments(self._live()):
+                for slots, values in frame.pieces(places, self._told.values[places]):
+                    events.append((frame.batch(0, time, period, slots, values), slots.size))
+            self._snapshot = self.ring.head, [data for data, _ in events]
+        return self._snapshot[1]
+
+    def take(self, lease: Lease, columns: Sequence[Column]) -> None:
+        """Values of a region came, oldest first, or series came or went."""
+        part = self._parts.setdefault(lease.region.scope, Part())
+        events: list[tuple[bytes, int]] = []
+        if part.version != lease.region.table.version:
+            self._renew(lease, part, columns, events)
+        for column in columns:
+            hit = column.fresh[part.at_rows]
+            self._note(part.at_slots[hit], column.time, column.period, column.values[part.at_rows[hit]], events)
+        self._flush(events)
+        self._append(events)
+        if self.roster.is_sparse:
+            self._start_over()
+
+    def drop(self, scope: Scope) -> None:
+        """A region is no longer selected: its series end."""
+        if part := self._parts.pop(scope, None):
+            events: list[tuple[bytes, int]] = []
+            self._change([], [*part.slots.values()], events)
+            self._append(events)
+
+    def next_time(self) -> float:
+        """When `keep_time` has something to do, on the monotonic clock."""
+        return min(self._refresh_at, self._flush_at if self.is_open and self._held.any() else math.inf)
+
+    def keep_time(self) -> None:
+        """Log what the pace held back and is due now."""
+        events: list[tuple[bytes, int]] = []
+        now = self._clock.monotonic()
+        if now >= self._refresh_at:
+            self._tell(self._live(), events)
+            self._refresh_at = now + self._pace.refresh
+        self._flush(events)
+        self._append(events)
+
+    def _live(self) -> Slots:
+        return np.sort(np.concatenate([NONE, *(part.at_slots for part in self._parts.values())]))
+
+    def _append(self, events: Sequence[tuple[bytes, int]]) -> None:
+        if events:
+            self.ring.append(events, len(self.roster.series), self._clock.time())
+
+    def _log(
+        self, slots: Slots, time: float, period: float, values: frame.Floats, events: list[tuple[bytes, int]]
+    ) -> None:
+        if self.is_open:
+            for run, piece in frame.pieces(slots, values):
+                sequence = self.ring.head.sequence + len(events) + 1
+                events.append((frame.batch(sequence, time, period, run, piece), run.size))
+
+    def _note(
+        self, slots: Slots, time: float, period: float, values: frame.Floats, events: list[tuple[bytes, int]]
+    ) -> None:
+        """Take values in, and log them or hold them back."""
+        if not slots.size:
+            return
+        self.newest.put(slots, time, period, values)
+        if self._pace.sends_all:
+            self._log(slots, time, period, values, events)
+        else:
+            self._held[slots] = True
+
+    def _flush(self, events: list[tuple[bytes, int]]) -> None:
+        """Log what was held back, if it is time."""
+        now = self._clock.monotonic()
+        if self._pace.sends_all or not self.is_open or now < self._flush_at:
+            return
+        slots = np.flatnonzero(self._held)
+        if self._pace.changes_only:
+            before, after = self._told.values[slots], self.newest.values[slots]
+            differs = (before != after) & ~(np.isnan(before) & np.isnan(after))
+            self._held[slots[~differs]] = False
+            slots = slots[differs]
+        if slots.size:
+            self._tell(slots, events)
+            self._flush_at = now + self._pace.interval
+
+    def _tell(self, slots: Slots, events: list[tuple[bytes, int]]) -> None:
+        for time, period, places in self.newest.moments(slots):
+            self._log(places, time, period, self.newest.values[places], events)
+        self._mark_told(slots)
+
+    def _mark_told(self, slots: Slots) -> None:
+        self._told.copy(slots, self.newest, slots)
+        self._held[slots] = False
+
+    def _renew(self, lease: Lease, part: Part, columns: Sequence[Column], events: list[tuple[bytes, int]]) -> None:
+        """Find anew what is selected in a region, and tell what came and went."""
+        region = lease.region
+        rows = {key: row for key, row in region.table.rows.items() if lease.selects(key)}
+        ended = [part.slots.pop(key) for key in [*part.slots] if key not in rows]
+        new = [key for key in rows if key not in part.slots]
+        refs = {name: ref_to(region.instances[name]) for name in {key.resource for key in new}}
+        first = len(self.roster.series)
+        part.slots.update((key, first + n) for n, key in enumerate(new))
+        pairs = sorted((slot, rows[key]) for key, slot in part.slots.items())
+        part.at_slots, part.at_rows = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
+        part.version = region.table.version
+        self._change([Series(key, region.descriptors[key.metric], refs[key.resource]) for key in new], ended, events)
+        # A series that was there before it was selected begins with the value that it has.
+        begun = np.zeros(region.table.newest.values.size, np.bool_)
+        for column in columns:
+            begun[: column.fresh.size] |= column.fresh
+        known = {rows[key]: part.slots[key] for key in new if not begun[rows[key]]}
+        for time, period, places in region.table.newest.moments(np.array([*known], np.int64)):
+            slots = np.array([known[row] for row in places.tolist()], np.int64)
+            order = np.argsort(slots)
+            self._note(slots[order], time, period, region.table.newest.values[places[order]], events)
+
+    def _change(self, new: Sequence[Series], ended: Sequence[int], events: list[tuple[bytes, int]]) -> None:
+        """Give slots to series, and end others."""
+        first = len(self.roster.series)
+        self.roster.add(new)
+        self.newest.grow(len(self.roster.series))
+        self._told.grow(len(self.roster.series))
+        self._held = np.concatenate((self._held, np.zeros(self.newest.values.size - self._held.size, np.bool_)))
+        for slot in ended:
+            self.newest.forget(slot)
+            self._told.forget(slot)
+            self._held[slot] = False
+        sequence = self.ring.head.sequence + len(events) + 1
+        if not self.is_open:
+            self.roster.end(ended, 0)
+        elif new or ended:
+            events += [(data, 0) for data in self.roster.news(first, ended, sequence)]
+        if self.roster.live > LIMIT:
+            self.fault = InvalidArgument(
+                f"over {LIMIT:,} series are selected; split the selector into several streams", field="selector"
+            )
+
+    def _start_over(self) -> None:
+        """Give all slots out anew."""
+        before = self._live()
+        after = {slot: n for n, slot in enumerate(before.tolist())}
+        roster, newest, told = Roster(), Newest(), Newest()
+        roster.add(self.roster.series[slot] for slot in after)
+        for old, new in ((self.newest, newest), (self._told, told)):
+            new.grow(before.size)
+            new.copy(np.arange(before.size), old, before)
+        held = np.zeros(newest.values.size, np.bool_)
+        held[: before.size] = self._held[before]
+        for part in self._parts.values():
+            part.slots = {key: after[slot] for key, slot in part.slots.items()}
+            # What is ascending stays so.
+            part.at_slots = np.array([after[slot] for slot in part.at_slots.tolist()], np.int64)
+        old_ring, self.ring = self.ring, Ring()
+        self.ring.begin(before.size)
+        self.roster, self.newest, self._held = roster, newest, held
+        self._told = newest if self._pace.sends_all else told
+        self.epoch, self._snapshot = secrets.token_hex(8), None
+        old_ring.wake()
