@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf import struct_pb2
@@ -61,9 +61,9 @@ class Place(NamedTuple):
             region=self.region,
         )
 
-    def missing(self) -> NotFound:
-        """The error that says that there is no such instance."""
-        return NotFound(f"there is no instance {self.native_id} in {self.region}", resource=self.name)
+    def missing(self, facts: Mapping[str, str] | None = None) -> NotFound:
+        """The error that says that there is no such instance; `facts` are those of AWS's own."""
+        return NotFound(f"there is no instance {self.native_id} in {self.region}", resource=self.name, facts=facts)
 
 
 class Fleet:
@@ -74,23 +74,17 @@ class Fleet:
         self._provider, self._clock = provider, clock
 
     async def find(self, place: Place, call: Call) -> InstanceTypeDef | None:
-        """What EC2 says of an instance, for an hour also of one that was deleted; None when it knows none.
-
-        Raises NotFound when the provider does not use the region.
-        """
-        if place.region not in await self._regions.usable(call):
-            raise place.missing()
+        """What EC2 says of an instance, for an hour also of one that was deleted; None when it knows none."""
         try:
-            found = await self._describe(place.region, {"InstanceIds": [place.native_id]}, call)
+            return await self._read(place, call)
         except NotFound:
             return None
-        return next((raw for raw in found["Instances"]), None)
 
     async def must_find(self, place: Place, call: Call) -> InstanceTypeDef:
         """What EC2 says of an instance; raises NotFound when it is deleted or was never there."""
-        raw = await self.find(place, call)
-        if raw is None or instances.state_of(raw) == compute_pb2.INSTANCE_STATE_DELETED:
-            raise place.missing()
+        raw = await self._read(place, call)
+        if instances.state_of(raw) == compute_pb2.INSTANCE_STATE_DELETED:
+            raise place.missing({"state": raw["State"]["Name"]})
         return raw
 
     async def get(self, place: Place, call: Call, *, with_data: bool = False) -> compute_pb2.Instance:
@@ -149,6 +143,18 @@ class Fleet:
         )
         answer.observe_time.FromNanoseconds(round(observed * 1e9))
         return answer
+
+    async def _read(self, place: Place, call: Call) -> InstanceTypeDef:
+        if place.region not in await self._regions.usable(call):
+            raise place.missing()
+        try:
+            found = await self._describe(place.region, {"InstanceIds": [place.native_id]}, call)
+        except NotFound as error:
+            raise place.missing(error.facts) from error
+        if not found["Instances"]:
+            raise place.missing()
+        raw: InstanceTypeDef = found["Instances"][0]
+        return raw
 
     async def _describe(self, region: str, parameters: dict[str, Any], call: Call) -> dict[str, Any]:
         """DescribeInstances without the reservations, which say nothing here."""

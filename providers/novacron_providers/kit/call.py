@@ -11,7 +11,7 @@ from opentelemetry import metrics, trace
 
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock, SystemClock
-from novacron_providers.contract.errors import CloudError, DeadlineExceeded, OutcomeUnknown, Throttled, Unavailable
+from novacron_providers.contract.errors import CloudError, DeadlineExceeded, Throttled, Unavailable
 from novacron_providers.kit.rates import Pace, Rate
 
 T = TypeVar("T")
@@ -125,12 +125,12 @@ class Caller:
             send: Sends once, within the seconds that it is given; raises CloudError. It is called again after a
                 transient error: a change carries an idempotency token or has the same effect twice.
             call: Whose deadline holds. Without one the limit is 30 s, or 60 s for a change.
-            mutates: It changes something. Once sent it is not cancelled with its caller; when it fails and some
-                attempt may have had an effect, OutcomeUnknown is raised.
+            mutates: It changes something. Once sent it is not cancelled with its caller, and the error that is raised
+                in the end says in `sent` whether any attempt may have had an effect.
             family: Calls that share a rate limit of the cloud.
 
-        Raises whatever `send` raised last, DeadlineExceeded when the time is up before the cloud refused, Throttled
-        when this account's turn at the family comes after the deadline.
+        Raises what `send` raised last; DeadlineExceeded when the caller's time is up; Throttled when the account's turn
+        at the family comes after the deadline.
         """
         began = self._callers.clock.monotonic()
         labels = {"provider": self._callers.provider, "region": self._region, "action": action}
@@ -174,7 +174,8 @@ class Caller:
             except CloudError as error:
                 wait = run.wait_after(error)
                 if wait is None or self._budget < 1.0:
-                    raise run.failure(error) from error.__cause__
+                    run.conclude(error)
+                    raise
                 self._budget -= 1.0
                 await self._callers.clock.sleep(wait)
             else:
@@ -193,12 +194,12 @@ class Caller:
         pace = self._paces[family]
         seconds = pace.wait(clock.monotonic(), run.remaining())
         if seconds is None:
-            raise run.failure(
-                Throttled(
-                    f"{run.action}: {rate.per_second:g} calls a second are allowed and more are waiting; repeat later",
-                    retry_after=LONGEST_WAIT,
-                )
+            late = Throttled(
+                f"{run.action}: the cloud allows {rate.per_second:g} calls a second and others wait before this one; "
+                "repeat later"
             )
+            run.conclude(late)
+            raise late
         if seconds:
             try:
                 await clock.sleep(seconds)
@@ -231,7 +232,7 @@ class _Run:
             self._limit = time.monotonic() + (MUTATION_LIMIT if self._mutates else READ_LIMIT)
         timeout = min(self._callers.timeout, self.remaining())
         if timeout <= 0:
-            raise DeadlineExceeded(f"{self.action}: no time is left to ask the cloud; allow more")
+            raise self._too_late(sent=False)
         self.attempts += 1
         labels = {"provider": self._callers.provider, "region": self._region, "action": self.action}
         _attempts.add(1, labels)
@@ -243,11 +244,12 @@ class _Run:
             async with asyncio.timeout(timeout + RESERVE / 2):
                 return await (asyncio.shield(sent) if self._mutates else sent)
         except TimeoutError:
-            raise self._note(
-                Unavailable(f"{self.action}: no answer within {timeout:.1f} s", sent=True)
-                if timeout == self._callers.timeout
-                else DeadlineExceeded(f"{self.action}: no answer before the deadline; allow more time", sent=True)
-            ) from None
+            if timeout < self._callers.timeout:
+                error: CloudError = self._too_late(sent=True)
+            else:
+                error = Unavailable(f"{self.action}: no answer within {timeout:g} s", sent=True)
+            self._note(error)
+            raise error from None
         except CloudError as error:
             if isinstance(error, Throttled):
                 _throttles.add(1, labels)
@@ -263,26 +265,21 @@ class _Run:
         wait = max(upper * self._callers.jitter(), error.retry_after or 0.0)
         return wait if wait < self.remaining() else None
 
-    def failure(self, error: CloudError) -> CloudError:
-        """What to tell the caller in the end."""
-        if self._mutates and self._unsettled and (error.transient or isinstance(error, DeadlineExceeded)):
-            error = OutcomeUnknown(
-                f"{self.action} was sent and no answer came ({error.message}); look at the targets before asking again",
-                facts=error.facts,
-                sent=True,
-            )
-        elif error.transient and error.retry_after is None:
+    def conclude(self, error: CloudError) -> None:
+        """Complete the error that the caller gets in the end."""
+        error.sent = self._unsettled
+        if error.transient and error.retry_after is None:
             error.retry_after = LONGEST_WAIT
-        return self._about(error)
-
-    def _note(self, error: CloudError) -> CloudError:
-        self._unsettled = self._unsettled or error.sent
-        return self._about(error)
-
-    def _about(self, error: CloudError) -> CloudError:
-        return error.about(
-            provider=self._callers.provider,
-            account=self._callers.account,
-            region=self._region,
-            call=self.action,
+        error.about(
+            provider=self._callers.provider, account=self._callers.account, region=self._region, call=self.action
         )
+
+    def _too_late(self, *, sent: bool) -> CloudError:
+        """The error of a call that has run out of time: its caller's, else what such a call may take."""
+        if self._call.deadline is not None:
+            return DeadlineExceeded(f"{self.action}: the deadline came before an answer; allow more time", sent=sent)
+        return Unavailable(f"{self.action}: no answer within the time of one call", sent=sent)
+
+    def _note(self, error: CloudError) -> None:
+        # A read has no effect, whatever became of it.
+        self._unsettled = self._mutates and (self._unsettled or error.sent)
