@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 
 from novacron_providers.contract.errors import InvalidArgument
 
-_TERM = re.compile(r'\s*([A-Za-z_][\w.\-/]*?)\s*(!=|=|:)\s*"((?:[^"\\]|\\.)*)"\s*')
+# Keys of tags may hold what a cloud allows, "aws:cloudformation:stack-name" too.
+_TERM = re.compile(r'\s*([A-Za-z_][\w.\-/:@+]*?)\s*(!=|=|:)\s*"((?:[^"\\]|\\.)*)"\s*')
 _AND = re.compile(r"AND\b")
 _NUMBERS = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
 _INTEGERS = (
@@ -90,7 +91,9 @@ def _steps(path: str, message: Any, field: str) -> Iterator[tuple[FieldDescripto
     """Fields along a path, the last with the map key that follows it, if any."""
     rest = path
     while rest:
-        name, _, rest = rest.partition(".")
+        name, dot, rest = rest.partition(".")
+        if dot and not rest:
+            raise InvalidArgument(f"filter: {path!r} ends in a dot", field=field)
         found = message.fields_by_name.get(name)
         if found is None:
             raise InvalidArgument(
@@ -117,7 +120,7 @@ def _check(condition: Condition, message: Any, field: str) -> None:
     if any(step.is_repeated for step, _ in steps[:-1]):
         if condition.operator != ":" or last.is_repeated or last.message_type is not None:
             raise InvalidArgument(
-                f"filter: {condition.path!r} is a field of the elements of a list; ask with ':' for a value", field=field
+                f"filter: {condition.path!r} is in the elements of a list; ask with ':' for a value", field=field
             )
         _value(last, condition, field)
         return

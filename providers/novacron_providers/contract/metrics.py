@@ -9,7 +9,7 @@ from novacron.cloud.v1 import compute_pb2, metrics_pb2, metrics_service_pb2
 
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.filters import Filter
-from novacron_providers.contract.paging import decode_token, encode_token, page_size
+from novacron_providers.contract.paging import decode_offset, encode_token, page_size
 from novacron_providers.contract.provider import Area
 
 
@@ -75,7 +75,7 @@ class Metrics(Area):
         """Page through `descriptors`; implements the RPC for every cloud."""
         query = Filter.parse(request.filter, metrics_pb2.MetricDescriptor)
         found = sorted((d for d in self.descriptors() if query.matches(d)), key=lambda d: d.type)
-        start = int(decode_token(request) or 0)
+        start = decode_offset(request)
         stop = start + page_size(request)
         answer = metrics_service_pb2.ListMetricDescriptorsResponse(metric_descriptors=found[start:stop])
         if stop < len(found):

@@ -22,7 +22,9 @@ class ResourceName(NamedTuple):
     parts: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"providers/{self.provider}/{self.collection}/{'~'.join(quote(p, safe='') for p in self.parts)}"
+        # quote() leaves "~" as it is, and it is what joins the parts.
+        parts = (quote(part, safe="").replace("~", "%7E") for part in self.parts)
+        return f"providers/{self.provider}/{self.collection}/{'~'.join(parts)}"
 
 
 def parse(name: str, collection: str, parts: int, *, field: str = "name") -> ResourceName:

@@ -55,7 +55,7 @@ def decode_token(request: ListRequest) -> Any:
     try:
         padded = request.page_token + "=" * (-len(request.page_token) % 4)
         query, state = json.loads(base64.urlsafe_b64decode(padded.encode()))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise PageTokenInvalid("page_token is malformed; start the list again", field="page_token") from None
     if query != _query(request):
         raise PageTokenInvalid(
@@ -63,3 +63,16 @@ def decode_token(request: ListRequest) -> Any:
             field="page_token",
         )
     return state
+
+
+def decode_offset(request: ListRequest) -> int:
+    """Give back the state of request.page_token where it counts what came before; 0 on the first page.
+
+    Raises PageTokenInvalid.
+    """
+    offset = decode_token(request)
+    if offset is None:
+        return 0
+    if not isinstance(offset, int) or offset < 0:
+        raise PageTokenInvalid("page_token is malformed; start the list again", field="page_token")
+    return offset
