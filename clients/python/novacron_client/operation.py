@@ -71,7 +71,7 @@ class Operation(Generic[R]):
                 if event.WhichOneof("event") == "operation" and event.operation.revision >= self.latest.revision:
                     self.latest = event.operation
                 # `cancel` and `refresh` may have found a newer one in the meantime.
-                if self.latest.revision > shown:
+                if self.latest.state and self.latest.revision > shown:
                     shown = self.latest.revision
                     yield self.latest
                 if self.latest.done:
