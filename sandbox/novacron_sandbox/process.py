@@ -10,7 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 _TAIL = 4000
 
@@ -25,10 +25,10 @@ class Sandbox:
     >>> async with Sandbox(boot_seconds=0.5) as sandbox:
     ...     sandbox.aws["endpoint"], sandbox.aws["access_key_id"]
 
-    `origin` and `rate` are those of novacron_sandbox.clock.Clock, `metrics_period` and `metrics_lag` are seconds: how often
-    an instance's metrics are published and how late they arrive. `boot_seconds` is how long an instance takes to start, stop
-    or end. Once started, `aws` says where AWS is and which keys it accepts, and `pid` is the child. Leaving ends the
-    child, and no other process; if this process dies, the child ends by itself.
+    `origin` and `rate` are those of novacron_sandbox.clock.Clock. `metrics_period` and `metrics_lag` are seconds: how
+    often an instance's metrics are published and how late they arrive. `boot_seconds` is how long an instance takes to
+    start, stop or end. Once started, `aws` says where AWS is and which keys it accepts, and `pid` is the child. Leaving
+    ends the child, and no other process; if this process dies, the child ends by itself.
     """
 
     def __init__(
@@ -56,28 +56,31 @@ class Sandbox:
         self._spawning = threading.Lock()
         self._stopped = False
         self._process: subprocess.Popen[str] | None = None
-        self._stderr = tempfile.TemporaryFile()
         self.aws: dict[str, Any] = {}
         self.pid = 0
 
     def start(self) -> None:
         """Start the child and return when it answers. Raises SandboxError when it does not within `ready_timeout`."""
-        with self._spawning:
-            if self._stopped:
-                raise SandboxError("this sandbox was stopped: make another one")
-            self._process = process = subprocess.Popen(
-                [sys.executable, "-m", "novacron_sandbox", "--stdin", *self._arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                text=True,
-            )
-        line = self._first_line(process)
-        try:
-            ready = json.loads(line)
-        except ValueError:
-            self.stop()
-            raise SandboxError(f"the sandbox was not ready after {self._ready_timeout:g} s{self._tail(line)}") from None
+        with tempfile.TemporaryFile() as stderr:
+            with self._spawning:
+                if self._stopped or self._process is not None:
+                    raise SandboxError("a sandbox starts once: make another one")
+                self._process = process = subprocess.Popen(
+                    [sys.executable, "-m", "novacron_sandbox", "--stdin", *self._arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    text=True,
+                )
+            line = self._first_line(process)
+            try:
+                ready = json.loads(line)
+            except ValueError:
+                self.stop()
+                wrote = f"{line}{_tail(stderr)}".strip() or "nothing"
+                raise SandboxError(
+                    f"the sandbox ended or was not ready within {self._ready_timeout:g} s; it wrote:\n{wrote}"
+                ) from None
         self.aws, self.pid = ready["aws"], ready["pid"]
 
     def stop(self) -> None:
@@ -98,7 +101,11 @@ class Sandbox:
                 pipe.close()
 
     def state(self) -> dict[str, Any]:
-        """Return the sandbox's own count of calls and effects since the last reset (see README of the sandbox)."""
+        """Return what was counted since the last reset.
+
+        {"calls": {action: n}, "tokens": {action: {client_token: n}}, "effects": {action: n}, "faults": [to come]}.
+        An effect is a mutation that was carried out: a repeated ClientToken is a second call but no second effect.
+        """
         return self._hook("state", None)
 
     def reset(self) -> None:
@@ -153,13 +160,6 @@ class Sandbox:
         reader.join(self._ready_timeout)
         return "".join(lines)
 
-    def _tail(self, line: str) -> str:
-        # pread: the child writes at the offset of this very file, which seeking would move.
-        length = os.fstat(self._stderr.fileno()).st_size
-        tail = os.pread(self._stderr.fileno(), _TAIL, max(0, length - _TAIL))
-        wrote = (line + tail.decode(errors="replace")).strip()
-        return f"; it wrote:\n{wrote}" if wrote else "; it wrote nothing"
-
     def _hook(self, name: str, asked: dict[str, Any] | None) -> dict[str, Any]:
         body = None if asked is None else json.dumps(asked).encode()
         request = urllib.request.Request(f"{self.aws['endpoint']}/_sandbox/{name}", data=body)
@@ -171,3 +171,9 @@ class Sandbox:
         if not isinstance(found, dict):
             raise SandboxError(f"{name}: an object was expected, not {found!r}")
         return found
+
+
+def _tail(file: IO[bytes]) -> str:
+    length = file.seek(0, os.SEEK_END)
+    file.seek(max(0, length - _TAIL))
+    return file.read().decode(errors="replace")

@@ -1,31 +1,29 @@
 """The whole of AWS as one WSGI application: keys, faults and counts in front, then our own answers or moto's."""
 
 import json
-import socket
-import struct
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from novacron_sandbox.aws import ec2, fleet
 from novacron_sandbox.aws.cloudwatch import NAMESPACE, CloudWatch
 from novacron_sandbox.aws.credentials import Directory, account_of
 from novacron_sandbox.aws.errors import AwsError, not_authenticated
 from novacron_sandbox.aws.faults import Fault, Faults
+from novacron_sandbox.aws.ledger import Ledger
 from novacron_sandbox.aws.tokens import ClientTokens
 from novacron_sandbox.aws.wire import Answer, Request
 from novacron_sandbox.clock import Clock
+from novacron_sandbox.server import CutConnectionError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 IMAGE = "ami-0a1b2c3d4e5f60001"
-_READS = ("Describe", "Get", "List")
 
 
 class Cloud:
@@ -36,12 +34,11 @@ class Cloud:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._directory = Directory()
         self._cloudwatch = CloudWatch(clock, period=metrics_period, lag=metrics_lag)
-        self._tokens, self._faults = ClientTokens(), Faults()
+        self._tokens, self._faults, self._ledger = ClientTokens(), Faults(), Ledger()
+        # Instance types never change, and a page of them takes moto 100 ms.
+        self._types: dict[tuple[str, bytes], Answer] = {}
         # moto's objects are not made for threads; metrics do not touch them and stay outside.
         self._gate = threading.Lock()
-        self._calls: Counter[str] = Counter()
-        self._effects: Counter[str] = Counter()
-        self._calls_by_token: Counter[tuple[str, str]] = Counter()
         self._warm_up()
 
     @property
@@ -56,17 +53,14 @@ class Cloud:
         answer = self._hook(path.removeprefix("/_sandbox/"), request) if path.startswith("/_sandbox/") else None
         answer = answer or self._serve(request)
         if answer is None:
-            _cut(environ)
-            raise ConnectionResetError("cut, as a fault asked")
+            raise CutConnectionError
         return answer.send(start_response)
 
     def _serve(self, request: Request) -> Answer | None:
-        self._calls[request.action] += 1
-        if token := request.form.get("ClientToken"):
-            self._calls_by_token[request.action, token] += 1
+        self._ledger.called(request)
         try:
             self._directory.check(request)
-            if request.region not in ec2.REGIONS and request.service != "iam":
+            if request.region not in ec2.REGIONS:
                 raise not_authenticated(request, "The security token included in the request is invalid.")
             fault = self._faults.take(request.action)
             if fault and fault.kind == "slow":
@@ -87,12 +81,16 @@ class Cloud:
             return self._tokens.once(request, account_of(request), lambda: self._carry_out(request))
 
     def _carry_out(self, request: Request) -> Answer:
+        same = (request.region, request.body)
+        if same in self._types:
+            return self._types[same]
         try:
             answer = request.pass_on(self._moto)
         except NotImplementedError as gap:
             raise AwsError("InvalidAction", f"The sandbox does not do this: {gap}") from gap
-        if answer.status == 200 and not request.action.startswith(_READS):
-            self._effects[request.action] += 1
+        if request.action == "DescribeInstanceTypes" and answer.status == 200:
+            self._types[same] = answer
+        self._ledger.carried_out(request, answer)
         return answer
 
     def _metrics(self, request: Request) -> Answer:
@@ -121,24 +119,14 @@ class Cloud:
             return _json({"error": str(refusal)}, 400)
 
     def _state(self, _: dict[str, Any]) -> dict[str, Any]:
-        tokens: dict[str, dict[str, int]] = {}
-        for (action, token), count in list(self._calls_by_token.items()):
-            tokens.setdefault(action, {})[token] = count
-        return {
-            "calls": dict(self._calls),
-            "tokens": tokens,
-            "effects": dict(self._effects),
-            "faults": self._faults.waiting(),
-        }
+        return {**self._ledger.as_dict(), "faults": self._faults.waiting()}
 
     def _reset(self, _: dict[str, Any]) -> dict[str, Any]:
         with self._gate:
             for region in ec2.REGIONS:
                 ec2.backend(DEFAULT_ACCOUNT_ID, region).reset()
-            self._tokens.clear()
-            self._faults.clear()
-            for counter in (self._calls, self._effects, self._calls_by_token):
-                counter.clear()
+            for memory in (self._tokens, self._faults, self._ledger):
+                memory.clear()
         return {}
 
     def _fault(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -164,10 +152,3 @@ class Cloud:
 
 def _json(value: object, status: int = 200) -> Answer:
     return Answer(status, [("Content-Type", "application/x-amz-json-1.0")], json.dumps(value).encode())
-
-
-def _cut(environ: "WSGIEnvironment") -> None:
-    connection: socket.socket = environ["werkzeug.socket"]
-    # Lingering for no time at all makes the close a reset.
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()

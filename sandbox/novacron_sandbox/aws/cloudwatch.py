@@ -20,8 +20,9 @@ MAX_QUERIES = 500
 MAX_DATAPOINTS = 100_800
 _LIST_PAGE = 500
 
-# A datum of a long period is made of this many moments at most.
-_MOMENTS = 12
+# A datum is the mean of this many moments at most, a statistic is made of this many data at most.
+_MOMENTS = 5
+_DATA = 10
 
 # How long data of a period below a minute is kept.
 _SHORT_RETENTION = 3 * 3600
@@ -30,34 +31,34 @@ _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,2})?|100)")
 
 
-class Metric(NamedTuple):
-    """How a metric is read from the world. What is counted grows with the length of its period."""
+# Credits earned in an hour by size of T3 and T4g; a balance holds a day's.
+_CREDITS = {"nano": 6, "micro": 12, "small": 24, "medium": 24, "large": 36, "xlarge": 96, "2xlarge": 192}
 
-    read: Callable[[LivingInstance, float], float]
+
+class Metric(NamedTuple):
+    """How a metric is read from the world; what is counted grows with the length of its period."""
+
+    read: Callable[[LivingInstance, int, float], float]
     counted: bool = False
 
 
-def _vcpus(instance: LivingInstance) -> int:
-    kind = INSTANCE_TYPES.get(instance.instance_type)
-    return int(kind["VCpuInfo"]["DefaultVCpus"]) if kind else 1
-
-
-def _activity(field: str, factor: float = 1.0) -> Callable[[LivingInstance, float], float]:
+def _activity(field: str, factor: float = 1.0) -> Callable[[LivingInstance, int, float], float]:
     index = world.Activity._fields.index(field)
-    return lambda instance, time: world.activity(instance.id, _vcpus(instance), time)[index] * factor
+    return lambda instance, vcpus, time: world.activity(instance.id, vcpus, time)[index] * factor
 
 
-def _credits_used(instance: LivingInstance, time: float) -> float:
+def _credits_used(instance: LivingInstance, vcpus: int, time: float) -> float:
     """One credit is one vCPU at 100 % for a minute."""
-    return world.activity(instance.id, _vcpus(instance), time).cpu * _vcpus(instance) / 60.0
+    return world.activity(instance.id, vcpus, time).cpu * vcpus / 60.0
 
 
-def _credit_balance(instance: LivingInstance, time: float) -> float:
-    """Full when nobody asks for anything, low at the busy hours; a day's earnings is the most."""
-    return 288.0 * _vcpus(instance) * (1.0 - 0.8 * world.demand(instance.id, time))
+def _credit_balance(instance: LivingInstance, vcpus: int, time: float) -> float:
+    """Full when nobody asks for anything, low at the busy hours."""
+    earned = _CREDITS.get(instance.instance_type.rpartition(".")[2], 24)
+    return 24.0 * earned * (1.0 - 0.8 * world.demand(instance.id, time))
 
 
-def _zero(instance: LivingInstance, time: float) -> float:
+def _healthy(instance: LivingInstance, vcpus: int, time: float) -> float:
     return 0.0
 
 
@@ -75,9 +76,9 @@ METRICS: Mapping[str, Metric] = {
     "EBSWriteBytes": Metric(_activity("written_bytes"), counted=True),
     "EBSReadOps": Metric(_activity("read_operations"), counted=True),
     "EBSWriteOps": Metric(_activity("write_operations"), counted=True),
-    "StatusCheckFailed": Metric(_zero),
-    "StatusCheckFailed_Instance": Metric(_zero),
-    "StatusCheckFailed_System": Metric(_zero),
+    "StatusCheckFailed": Metric(_healthy),
+    "StatusCheckFailed_Instance": Metric(_healthy),
+    "StatusCheckFailed_System": Metric(_healthy),
     "CPUCreditUsage": Metric(_credits_used, counted=True),
     "CPUCreditBalance": Metric(_credit_balance),
 }
@@ -89,6 +90,8 @@ class CloudWatch:
 
     def __init__(self, clock: Clock, *, period: int, lag: float) -> None:
         self._clock, self._period, self._lag = clock, period, lag
+        moments = min(_MOMENTS, period)
+        self._offsets = [period * (moment + 0.5) / moments for moment in range(moments)]
 
     def get_metric_data(self, account: str, region: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetMetricData. Raises AwsError ValidationError for what CloudWatch refuses."""
@@ -173,30 +176,41 @@ class CloudWatch:
         start -= start % min(period, 60)
         if period < 60:
             start = max(start, now - _SHORT_RETENTION)
-        published = now - self._lag - self._period
-        points = []
-        for timestamp, moments in self._moments(instance, period, start, end, published):
-            count = len(moments)
-            chosen = moments[:: math.ceil(count / _MOMENTS)]
-            scale = self._period if known.counted else 1
-            values = [known.read(instance, moment + self._period / 2) * scale for moment in chosen]
+        published = now - self._lag
+        scale, vcpus, points = self._period if known.counted else 1, instance.vcpus, []
+        for timestamp, data in self._data(instance, period, start, published, end):
+            count = sum(map(len, data))
+            stride = math.ceil(count / _DATA)
+            chosen = [begin for stretch in data for begin in stretch[::stride]]
+            values = [
+                scale
+                * sum(known.read(instance, vcpus, begin + offset) for offset in self._offsets)
+                / len(self._offsets)
+                for begin in chosen
+            ]
             points.append((timestamp, _statistic(stat, values, count)))
         return points
 
-    def _moments(
-        self, instance: LivingInstance, period: int, start: float, end: float, published: float
-    ) -> Iterator[tuple[int, Sequence[int]]]:
-        """Yield each period of the query with the data in it: those published while the instance ran."""
+    def _data(
+        self, instance: LivingInstance, period: int, start: float, published: float, end: float
+    ) -> Iterator[tuple[int, list[range]]]:
+        """Yield each period of the query with the beginnings of the data in it: those published while it ran."""
         base = self._period
         spans = list(instance.life.spans(("running",)))
         step = max(period, base)
-        for first in range(math.ceil(start / step) * step, math.ceil(end), step):
-            data = range(math.ceil(first / base) * base, first + step, base)
-            there = [
-                moment for moment in data if moment <= published and any(a <= moment + base / 2 < b for a, b in spans)
+        for first in range(_up(start, step), math.ceil(end), step):
+            data = [
+                range(
+                    _up(max(first, since), base), min(first + step, math.floor(min(published, until)) - base + 1), base
+                )
+                for since, until in spans
             ]
-            if there:
-                yield first - first % period, there
+            if any(data):
+                yield first - first % period, [stretch for stretch in data if stretch]
+
+
+def _up(time: float, step: int) -> int:
+    return math.ceil(time / step) * step
 
 
 def _has(instance: LivingInstance, metric: str) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.utils import utcnow
 from moto.iam.models import AccessKey, iam_backends
 from moto.sts.models import AssumedRole, sts_backends

@@ -6,7 +6,8 @@ from typing import Any
 
 import moto.ec2.models.instances
 import moto.ec2.urls
-from moto.core.responses import TYPE_RESPONSE, ActionResult
+from moto.core.common_types import TYPE_RESPONSE
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
@@ -113,6 +114,12 @@ class Ec2(EC2Response):
             raise EC2ClientError("InvalidParameterValue", f"Invalid region provided: {', '.join(sorted(unknown))}")
         every = self._get_bool_param("AllRegions", False) or names
         return ActionResult({"Regions": [r for r in regions if every or r["OptInStatus"] != "not-opted-in"]})
+
+    def _parse_block_device_mapping(self) -> list[dict[str, Any]]:
+        mappings = super()._parse_block_device_mapping()
+        for mapping, asked in zip(mappings, self._get_param("BlockDeviceMappings", []), strict=True):
+            mapping["Ebs"]["Throughput"] = asked.get("Ebs", {}).get("Throughput")
+        return mappings
 
     def _by_reservation(self, instances: Iterable[LivingInstance]) -> list[Reservation]:
         wanted: dict[str, list[Instance]] = {}

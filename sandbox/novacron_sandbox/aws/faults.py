@@ -20,7 +20,9 @@ from novacron_sandbox.aws.wire import Answer, Request
 
 KINDS = ("html500", "throttle", "unavailable", "reset", "slow", "expired", "denied", "capacity", "quota")
 
-_PAGE = b"<!DOCTYPE html><html><head><title>500</title></head><body><h1>Internal Server Error</h1></body></html>"
+_PAGE = (
+    b"<!DOCTYPE html><html><head><title>500</title></head><body><h1>Internal Server Error</h1><br>&nbsp;</body></html>"
+)
 
 
 @dataclass

@@ -1,13 +1,12 @@
 """EC2 instances with lives of their own: they take time to start, stop and end, and refuse what AWS refuses."""
 
+import itertools
 from collections.abc import Iterable, Sequence
-from itertools import count
 from typing import Any
 
 import moto.ec2.urls
 from moto.ec2.exceptions import EC2ClientError, InvalidInstanceIdError, InvalidInstanceTypeError
 from moto.ec2.models import EC2Backend
-from moto.ec2.models import instances as moto_instances
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceState, Reservation
 
@@ -18,6 +17,8 @@ CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "st
 
 # A terminated instance is still shown for about an hour.
 _SHOWN_SECONDS = 3600.0
+
+_GP3_THROUGHPUT = 125
 
 
 class Times:
@@ -30,7 +31,7 @@ class Times:
 class LivingInstance(Instance):
     """An instance whose state is read from its life."""
 
-    _numbers = count(1)
+    _numbers = itertools.count(1)
 
     def __init__(self, ec2_backend: Any, *arguments: Any, **options: Any) -> None:
         self.life = Life(Times.clock)
@@ -61,6 +62,18 @@ class LivingInstance(Instance):
     def gone(self) -> bool:
         """Whether it ended so long ago that EC2 knows it no more."""
         return self.state == "terminated" and Times.clock.now() - self.life.since > _SHOWN_SECONDS
+
+    @property
+    def vcpus(self) -> int:
+        """Of its type."""
+        kind = INSTANCE_TYPES.get(self.instance_type)
+        return int(kind["VCpuInfo"]["DefaultVCpus"]) if kind else 1
+
+    def get_tags(self) -> list[dict[str, str]]:
+        # moto walks through the tags of everything for those of one.
+        tags: dict[str, str] = self.ec2_backend.tags.get(self.id, {})
+        common = {"resource_id": self.id, "resource_type": "instance"}
+        return [{"key": key, "value": value, **common} for key, value in list(tags.items())]
 
     def start(self) -> InstanceState:
         before = super().start()
@@ -101,7 +114,7 @@ class LivingBackend(EC2Backend):
         # moto looks beside the module of the class.
         return moto.ec2.urls
 
-    def get_instance(self, instance_id: str) -> LivingInstance:
+    def get_instance(self, instance_id: str) -> Any:
         return self.get_multi_instances_by_id([instance_id])[0]
 
     def get_instance_by_id(self, instance_id: str) -> LivingInstance | None:
@@ -133,7 +146,10 @@ class LivingBackend(EC2Backend):
             message = f"Invalid value '{options['instance_type']}' for InstanceType."
             raise EC2ClientError("InvalidParameterValue", message) from None
         for instance in made.instances:
+            assert isinstance(instance, LivingInstance)
             instance.reservation_id = made.id
+            # Without groups, AWS puts an instance in the default one of its network.
+            instance.security_groups = instance.security_groups or list(instance.nics[0].group_set)
             self._tune_disks(instance, options.get("block_device_mappings") or [])
         return made
 
@@ -166,7 +182,7 @@ class LivingBackend(EC2Backend):
             if attached is not None:
                 volume = self.get_volume(attached.volume_id)
                 volume.iops = disk.get("Iops") or volume.iops
-                volume.throughput = disk.get("Throughput") or volume.throughput
+                volume.throughput = disk.get("Throughput") or (_GP3_THROUGHPUT if volume.volume_type == "gp3" else None)
 
 
 def _check_architecture(instance_type: str, architecture: str) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
@@ -62,15 +62,19 @@ class Request:
     def pass_on(self, application: "WSGIApplication") -> Answer:
         """Have a WSGI application answer this request."""
         started: list[tuple[str, list[tuple[str, str]]]] = []
+        written: list[bytes] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], trouble: object = None) -> "io.BufferedIOBase":
+        def start_response(
+            status: str, headers: list[tuple[str, str]], trouble: object = None, /
+        ) -> Callable[[bytes], object]:
             started.append((status, headers))
-            raise_if_written = io.BytesIO()
-            return raise_if_written
+            return written.append
 
-        body = b"".join(application({**self.environ, "wsgi.input": io.BytesIO(self.body)}, start_response))
+        written += application({**self.environ, "wsgi.input": io.BytesIO(self.body)}, start_response)
         status, headers = started[-1]
-        return Answer(int(status.split()[0]), [h for h in headers if h[0].lower() != "content-length"], body)
+        return Answer(
+            int(status.split()[0]), [h for h in headers if h[0].lower() != "content-length"], b"".join(written)
+        )
 
     @classmethod
     def unsigned(cls, service: str, region: str, action: str, version: str) -> "Request":
