@@ -140,8 +140,6 @@ class RunningOp:
         await self.step(name, poll, title=title)
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
-        if step := _step.get():
-            self._live.step(step).resource.CopyFrom(ref)
         self._live.target(ref)
 
     def log(self, text: str) -> None:

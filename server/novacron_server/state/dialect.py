@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Double, Table
+from sqlalchemy import Connection, Double, Table, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -30,4 +30,9 @@ def _postgresql(element: now, compiler: Any, **options: Any) -> str:
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows that break no unique constraint, and return how many those were."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return sum(connection.execute(dialect.insert(table).on_conflict_do_nothing().values(row)).rowcount for row in rows)
+    inserted = 0
+    for row in rows:
+        # Row counts of inserts are not reliable on both; what is returned is.
+        insert = dialect.insert(table).on_conflict_do_nothing().values(row).returning(literal(1))
+        inserted += len(connection.execute(insert).all())
+    return inserted

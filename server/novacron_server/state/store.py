@@ -132,9 +132,15 @@ class Store:
         try:
             with self._engine.connect() as plain:
                 connection = plain.execution_options(writes=any(unit.writes for unit in units))
-                for unit in units:
-                    unit.run(connection)
-                connection.commit()
+                try:
+                    transaction = connection.begin()
+                    for unit in units:
+                        unit.run(connection)
+                    transaction.commit()
+                except BaseException:
+                    # After a failed COMMIT the transaction may still be open; the next batch must not join it.
+                    connection.invalidate()
+                    raise
         except Exception as error:  # noqa: BLE001  # every one of them is told, and the thread lives on
             for unit in units:
                 unit.error = error
@@ -180,13 +186,15 @@ def _open(text: str) -> tuple[Engine, str, int | None]:
     try:
         with engine.connect() as connection, connection.execution_options(writes=True).begin():
             epoch = migrate(connection)
-    except (SQLAlchemyError, StoreError) as error:
+    except Exception as error:
         engine.dispose()
         if lock is not None:
             os.close(lock)
         if isinstance(error, StoreError):
             raise StoreError(f"{shown}: {error}") from None
-        raise StoreError(f"{shown}: cannot be used: {_reason(error)}") from error
+        if isinstance(error, SQLAlchemyError):
+            raise StoreError(f"{shown}: cannot be used: {_reason(error)}") from error
+        raise
     return engine, epoch, lock
 
 
@@ -228,7 +236,7 @@ def _hold(path: str) -> int:
 def _engine(url: URL) -> Engine:
     # hide_parameters: an error's text must not show what was stored.
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, connect_args={"timeout": 5})
+        engine = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

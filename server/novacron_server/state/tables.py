@@ -86,7 +86,7 @@ operation = Table(
 step = Table(
     "operation_step",
     metadata,
-    Column("operation", ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True),
+    Column("operation", String, ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String, primary_key=True),
     # Whether outcome is a google.rpc.Status in place of the text that the step gave.
     Column("failed", Boolean, nullable=False),
@@ -96,7 +96,7 @@ step = Table(
 target = Table(
     "operation_target",
     metadata,
-    Column("operation", ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True),
+    Column("operation", String, ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String, primary_key=True),
     Index("operation_target_name", "name"),
 )
@@ -105,7 +105,7 @@ line = Table(
     "operation_line",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("operation", ForeignKey("operation.id", ondelete="CASCADE"), nullable=False),
+    Column("operation", String, ForeignKey("operation.id", ondelete="CASCADE"), nullable=False),
     # Revision of the operation with which the line was shown.
     Column("revision", BigInteger, nullable=False),
     # A line that a recovered run says again has the same key and is kept once; NULL for one that is always news.

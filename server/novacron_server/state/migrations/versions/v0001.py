@@ -63,21 +63,21 @@ def upgrade() -> None:
     op.create_index("operation_ended", "operation", ["ended"])
     op.create_table(
         "operation_step",
-        sa.Column("operation", sa.ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("operation", sa.String, sa.ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("name", sa.String, primary_key=True),
         sa.Column("failed", sa.Boolean, nullable=False),
         sa.Column("outcome", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "operation_target",
-        sa.Column("operation", sa.ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("operation", sa.String, sa.ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("name", sa.String, primary_key=True),
     )
     op.create_index("operation_target_name", "operation_target", ["name"])
     op.create_table(
         "operation_line",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-        sa.Column("operation", sa.ForeignKey("operation.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("operation", sa.String, sa.ForeignKey("operation.id", ondelete="CASCADE"), nullable=False),
         sa.Column("revision", sa.BigInteger, nullable=False),
         sa.Column("key", sa.String),
         sa.Column("entry", sa.LargeBinary, nullable=False),

@@ -1,0 +1,17 @@
+"""Both databases, and a store on each."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from novacron_server.state.store import Store
+
+from tests.databases import database, postgresql
+
+__all__ = ["database", "postgresql", "store"]
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    opened = await Store.open(database)
+    yield opened
+    await opened.close()

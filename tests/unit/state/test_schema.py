@@ -1,0 +1,71 @@
+"""Migrations: they give the tables of tables.py, once, and not to a newer database."""
+
+import asyncio
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from novacron_server.state.errors import StoreError
+from novacron_server.state.store import Store
+from novacron_server.state.tables import metadata
+from sqlalchemy import Connection, text
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+async def test_the_migrations_give_the_tables(store: Store) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    assert await store.read(differences) == []
+
+
+async def test_a_database_of_a_newer_version_is_refused(database: str) -> None:
+    store = await Store.open(database)
+    await store.write(lambda connection: connection.execute(text("update alembic_version set version_num = '9999'")))
+    await store.close()
+    with pytest.raises(StoreError, match=r"9999.*newer version"):
+        await Store.open(database)
+
+
+async def test_replicas_that_start_together_make_one_database(postgresql: str) -> None:
+    stores = await asyncio.gather(*(Store.open(postgresql) for _ in range(4)))
+    assert len({store.epoch for store in stores}) == 1
+    for store in stores:
+        await store.close()
+
+
+def test_an_installed_wheel_brings_its_migrations(tmp_path: pathlib.Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=50,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    program = (
+        "import asyncio, novacron_server, sys; from novacron_server.state.store import Store\n"
+        "assert novacron_server.__file__.startswith(sys.argv[1]), novacron_server.__file__\n"
+        "async def main():\n"
+        "    store = await Store.open(f'sqlite:///{sys.argv[1]}/state.db')\n"
+        "    print(store.epoch)\n"
+        "    await store.close()\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "installed")],
+        env={"PYTHONPATH": str(tmp_path / "installed"), "PATH": ""},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert len(done.stdout.strip()) == 32

@@ -1,0 +1,236 @@
+"""The store: one thread, one transaction for all that waits, errors that say what to do."""
+
+import asyncio
+import os
+import pathlib
+import sqlite3
+import stat
+from collections.abc import Callable
+
+import pytest
+from novacron_providers.contract.errors import InvalidArgument, Unavailable
+from novacron_server.state.errors import StoreError, StoreUnavailable
+from novacron_server.state.store import Store
+from novacron_server.state.tables import answer, metadata
+from sqlalchemy import Connection, Engine, event, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+
+def _put(request_id: str) -> Callable[[Connection], str]:
+    def work(connection: Connection) -> str:
+        values = {"principal": "p", "request_id": request_id, "digest": b"d", "answer": b"a", "created": 0.0}
+        connection.execute(insert(answer).values(values))
+        return request_id
+
+    return work
+
+
+def _there(connection: Connection) -> list[str]:
+    return sorted(connection.scalars(select(answer.c.request_id)))
+
+
+async def test_what_was_written_is_there_after_the_store_was_opened_anew(database: str) -> None:
+    store = await Store.open(database)
+    assert await store.write(_put("one")) == "one"
+    await store.close()
+    again = await Store.open(database)
+    assert await again.read(_there) == ["one"]
+    assert again.epoch == store.epoch
+    await again.close()
+
+
+async def test_two_databases_have_two_epochs(database: str, tmp_path: pathlib.Path) -> None:
+    one, other = await Store.open(database), await Store.open(f"sqlite:///{tmp_path / 'other.db'}")
+    assert one.epoch != other.epoch
+    await one.close()
+    await other.close()
+
+
+async def test_work_that_fails_undoes_itself_and_nothing_beside_it(store: Store) -> None:
+    def fails(connection: Connection) -> None:
+        _put("half")(connection)
+        raise ValueError("on purpose")
+
+    results = await asyncio.gather(
+        store.write(_put("a")),
+        store.write(fails),
+        store.write(_put("b")),
+        store.write(_put("a")),
+        return_exceptions=True,
+    )
+    assert [result for result in results if isinstance(result, str)] == ["a", "b"]
+    assert isinstance(results[1], ValueError)
+    assert isinstance(results[3], IntegrityError)
+    assert await store.read(_there) == ["a", "b"]
+
+
+async def test_what_waits_is_committed_together(store: Store) -> None:
+    commits = 0
+
+    def count(connection: Connection) -> None:
+        nonlocal commits
+        commits += 1
+
+    event.listen(Engine, "commit", count)
+    try:
+        await asyncio.gather(*(store.write(_put(str(number))) for number in range(300)))
+    finally:
+        event.remove(Engine, "commit", count)
+    assert len(await store.read(_there)) == 300
+    assert commits < 60
+
+
+async def test_a_commit_that_fails_is_told_to_all_and_the_store_lives_on(store: Store) -> None:
+    def full(connection: Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    event.listen(Engine, "commit", full)
+    try:
+        results = await asyncio.gather(*(store.write(_put(str(n))) for n in range(5)), return_exceptions=True)
+    finally:
+        event.remove(Engine, "commit", full)
+    assert all(isinstance(result, Exception) for result in results)
+    assert await store.read(_there) == []
+    assert await store.write(_put("after")) == "after"
+
+
+async def test_a_lock_that_another_program_holds_is_unavailable_and_passes(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "state.db"
+    store = await Store.open(f"sqlite:///{path}?timeout=0.05")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin immediate")
+    results = await asyncio.gather(*(store.write(_put(str(n))) for n in range(3)), return_exceptions=True)
+    assert all(isinstance(result, StoreUnavailable) for result in results)
+    error = results[0]
+    assert isinstance(error, Unavailable) and error.retry_after and "locked" in error.message
+    # Reading goes on meanwhile.
+    assert await store.read(_there) == []
+    other.execute("rollback")
+    other.close()
+    assert await store.write(_put("after")) == "after"
+    await store.close()
+
+
+async def test_a_connection_that_is_cut_is_unavailable_and_made_anew(postgresql: str) -> None:
+    store = await Store.open(postgresql)
+
+    def cut(connection: Connection) -> None:
+        connection.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+    results = await asyncio.gather(
+        store.write(_put("a")), store.write(cut), store.write(_put("b")), return_exceptions=True
+    )
+    assert any(isinstance(result, StoreUnavailable) for result in results)
+    assert await store.write(_put("after")) == "after"
+    kept = await store.read(_there)
+    # Whatever was answered without an error is there.
+    assert set(kept) >= {result for result in results if isinstance(result, str)}
+    await store.close()
+
+
+async def test_a_replica_that_freezes_in_a_transaction_lets_go_of_its_rows(postgresql: str) -> None:
+    store = await Store.open(postgresql)
+    limits = await store.read(
+        lambda connection: [
+            connection.execute(text(f"show {name}")).scalar_one()
+            for name in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")
+        ]
+    )
+    assert limits == ["5s", "3s", "30s"]
+    await store.close()
+
+
+async def test_a_text_that_cannot_be_stored_is_the_callers_error(postgresql: str) -> None:
+    store = await Store.open(postgresql)
+    with pytest.raises(InvalidArgument, match="NUL"):
+        await store.write(_put("a\0b"))
+    await store.close()
+
+
+async def test_nothing_that_was_stored_shows_in_an_error(store: Store) -> None:
+    await store.write(_put("hunter2"))
+    with pytest.raises(IntegrityError) as caught:
+        await store.write(_put("hunter2"))
+    assert "hunter2" not in str(caught.value).partition("DETAIL")[0]
+
+
+async def test_work_for_a_caller_that_left_is_done_all_the_same(store: Store) -> None:
+    task = asyncio.create_task(store.write(_put("left")))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await store.read(_there) == ["left"]
+
+
+async def test_closing_finishes_what_waits_and_refuses_what_comes_later(database: str) -> None:
+    store = await Store.open(database)
+    waiting = [asyncio.create_task(store.write(_put(str(number)))) for number in range(20)]
+    await asyncio.sleep(0)
+    await store.close()
+    await store.close()
+    assert await asyncio.gather(*waiting) == [str(number) for number in range(20)]
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await store.write(_put("late"))
+
+
+async def test_the_file_is_for_its_owner_alone(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "new" / "folder" / "state.db"
+    store = await Store.open(f"sqlite:///{path}")
+    await store.write(_put("one"))
+    modes = {file.name: stat.S_IMODE(os.stat(file).st_mode) for file in path.parent.iterdir()}
+    assert set(modes.values()) == {0o600} and "state.db-wal" in modes
+    assert stat.S_IMODE(os.stat(path.parent).st_mode) == 0o700
+    await store.close()
+
+
+async def test_sqlite_keeps_what_a_power_loss_must_not_take(tmp_path: pathlib.Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path / 'state.db'}")
+    names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+    settings = await store.read(
+        lambda connection: [connection.exec_driver_sql(f"pragma {name}").scalar_one() for name in names]
+    )
+    assert settings == ["wal", 2, 1, 1]
+    await store.close()
+
+
+async def test_an_sqlite_file_is_used_by_one_server_at_a_time(tmp_path: pathlib.Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    first = await Store.open(url)
+    with pytest.raises(StoreError, match="another server uses it"):
+        await Store.open(url)
+    await first.close()
+    await (await Store.open(url)).close()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("mysql://root:hunter2@localhost/db", "sqlite:///PATH or postgresql"),
+        ("sqlite://", "sqlite:///PATH or postgresql"),
+        ("no url at all", "cannot be read"),
+        ("postgresql+psycopg://me:hunter2@127.0.0.1:1/db", "cannot be used"),
+        ("postgresql://me:hunter2@127.0.0.1:1/db", "cannot be used"),
+        ("sqlite:////dev/null/state.db", "cannot be written"),
+    ],
+)
+async def test_a_url_that_is_of_no_use_says_what_would_be(url: str, says: str) -> None:
+    with pytest.raises(StoreError, match=says) as caught:
+        await Store.open(url)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("these are my notes, and they are longer than a header of sixteen bytes\n" * 100)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="cannot be used"):
+        await Store.open(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+    # The lock went with the refusal.
+    path.unlink()
+    await (await Store.open(f"sqlite:///{path}")).close()
+
+
+def test_every_table_has_a_primary_key() -> None:
+    assert all(table.primary_key for table in metadata.tables.values())
