@@ -34,8 +34,9 @@ check: setup ## Check style, types, arrows, contract and stubs (ARGS="mypy ruff"
 	@.venv/bin/python -m tools.check $(ARGS)
 
 proto: setup ## Format the contract and generate its stubs
-	@.venv/bin/python -m tools.stubs
 	@.venv/bin/buf format --write protos
+	@.venv/bin/python -m tools.stubs
+	@.venv/bin/python -m tools.calls
 
 bench: setup ## Measure the ratios that the design promises
 	@.venv/bin/python -m tests.bench $(ARGS)

@@ -52,6 +52,7 @@ def faults(found: list[str], fine: str) -> Verdict:
 
 CHECKS: dict[str, Callable[[], Verdict]] = {
     "stubs": stubs,
+    "calls": lambda: run("python", "-m", "tools.calls", "--check"),
     "ruff": lambda: run("ruff", "check", "--quiet", "."),
     "format": lambda: run("ruff", "format", "--check", "."),
     "mypy": mypy,
