@@ -104,7 +104,7 @@ _SDK: Mapping[str, tuple[type[CloudError], bool]] = {
 def classify(error: Exception, action: str) -> CloudError:
     """Translate an error that the SDK raised on `action` ("ec2.RunInstances")."""
     response = getattr(error, "response", None)
-    if isinstance(response, Mapping) and "Error" in response:
+    if isinstance(response, Mapping) and "ResponseMetadata" in response:
         return _answered(response, action, str(getattr(error, "operation_name", "")))
     names = [kind.__name__ for kind in type(error).__mro__]
     kind, sent = next((_SDK[name] for name in names if name in _SDK), (ProviderError, True))
@@ -114,9 +114,10 @@ def classify(error: Exception, action: str) -> CloudError:
 
 
 def _answered(response: Mapping[str, Any], action: str, operation: str) -> CloudError:
-    answer, about = response["Error"], response.get("ResponseMetadata", {})
-    code, text = str(answer.get("Code", "")), str(answer.get("Message", ""))
+    answer, about = response.get("Error", {}), response["ResponseMetadata"]
     status, headers = about.get("HTTPStatusCode", 0), about.get("HTTPHeaders", {})
+    # What stands in front of AWS answers without a code: an HTML page that happens to be well-formed XML.
+    code, text = str(answer.get("Code") or f"HTTP {status}"), str(answer.get("Message", ""))
     facts = {"native_code": code, "native_request_id": str(about.get("RequestId", ""))}
     kind = kind_of(code, status)
     if kind is PermissionMissing:

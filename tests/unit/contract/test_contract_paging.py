@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_providers.contract.errors import InvalidArgument, PageTokenInvalid
-from novacron_providers.contract.paging import decode_offset, decode_token, encode_token, page_size
+from novacron_providers.contract.paging import ListRequest, decode_offset, decode_token, encode_token, page_size
 
 
 def listing(**fields: object) -> pb.ListInstancesRequest:
@@ -39,7 +39,7 @@ def test_only_page_size_and_age_may_change_between_pages() -> None:
     same = listing(regions=["us-east-1"], page_token=token, page_size=3)
     same.max_staleness.FromSeconds(5)
     assert decode_offset(same) == 7
-    others = [
+    others: list[ListRequest] = [
         listing(page_token=token),
         listing(regions=["us-east-1"], page_token=token, show_deleted=True),
         listing(regions=["us-east-1"], page_token=token, filter='zone = "a"'),

@@ -1,0 +1,120 @@
+"""An Op that keeps its journal in memory."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from novacron.cloud.v1 import common_pb2
+from novacron_providers.contract.call import Call
+from novacron_providers.contract.clock import Clock, SystemClock
+from novacron_providers.contract.errors import CloudError, WaitTimedOut
+
+
+class Journal:
+    """What outlives an operation's run: outcomes of its steps, and what was told of it."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, str | CloudError] = {}
+        self.targets: dict[str, common_pb2.ResourceRef] = {}
+        self.lines: list[str] = []
+        self.progress: list[float] = []
+
+
+class CheckPassed(BaseException):
+    """With validate_only: the first step that would change something."""
+
+
+class MemoryOp:
+    """Runs the steps of one run of an operation; another one with the same journal is the run after a restart.
+
+    Args:
+        journal: Where finished steps are found.
+        validate_only: Stop at the first step that is no check.
+        crash_at: Name of a step that is sent but not written down, as if the process died in between.
+        interval: Seconds between two probes, whatever the adapter asks for.
+    """
+
+    def __init__(
+        self,
+        journal: Journal | None = None,
+        *,
+        validate_only: bool = False,
+        crash_at: str = "",
+        clock: Clock | None = None,
+        interval: float = 0.05,
+    ) -> None:
+        self.journal = journal or Journal()
+        self.sent: list[str] = []
+        self.planned: dict[str, str] = {}
+        self._validate_only, self._crash_at, self._interval = validate_only, crash_at, interval
+        self._clock = clock or SystemClock()
+
+    @property
+    def id(self) -> str:
+        return "0123456789abcdef"
+
+    @property
+    def call(self) -> Call:
+        return Call(principal="tester", clock=self._clock)
+
+    def plan(self, titles: Mapping[str, str]) -> None:
+        self.planned.update(titles)
+
+    async def step(
+        self,
+        name: str,
+        send: Callable[[str], Awaitable[str]],
+        *,
+        title: str = "",
+        cleanup: bool = False,
+        checks: bool = False,
+    ) -> str:
+        assert name not in self.sent, f"step {name} twice"
+        assert name in self.planned, f"step {name} is not planned"
+        if self._validate_only and not checks:
+            raise CheckPassed
+        if name not in self.journal.outcomes:
+            self.sent.append(name)
+            try:
+                outcome: str | CloudError = await send(f"nvc1-{name.encode().hex():0<48}"[:53])
+            except CloudError as error:
+                outcome = error
+            if name == self._crash_at:
+                raise ConnectionAbortedError(f"killed in step {name}")
+            self.journal.outcomes[name] = outcome
+        found = self.journal.outcomes[name]
+        if isinstance(found, CloudError):
+            raise found
+        return found
+
+    async def until(
+        self,
+        name: str,
+        probe: Callable[[], Awaitable[float]],
+        *,
+        title: str = "",
+        interval: float = 1.0,
+        timeout: float = 600.0,
+    ) -> None:
+        async def poll(token: str) -> str:
+            for _ in range(200):
+                try:
+                    reached = await probe()
+                except CloudError as error:
+                    if not error.transient:
+                        raise
+                else:
+                    self.journal.progress.append(reached)
+                    if reached >= 1:
+                        return ""
+                await self._clock.sleep(self._interval)
+            raise WaitTimedOut(f"{name} was not reached")
+
+        await self.step(name, poll)
+
+    def target(self, ref: common_pb2.ResourceRef) -> None:
+        self.journal.targets[ref.name] = ref
+
+    def log(self, text: str) -> None:
+        self.journal.lines.append(text)
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        self.journal.progress.append(done / total)
