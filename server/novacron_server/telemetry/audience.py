@@ -131,8 +131,6 @@ class Audience:
     def take(self, lease: Lease, columns: Sequence[Column]) -> None:
         """Values came, or series came or went."""
         self.view.take(lease, columns)
-        if self.view.next_time() < self._alarm_at:
-            self._alarm.ring()
 
     def settle(self) -> None:
         """A reading ended."""
@@ -140,6 +138,7 @@ class Audience:
             self.is_settled = True
             if not self.view.is_open:
                 self.view.open()
+                self._alarm.ring()
             self.view.ring.wake()
 
     async def _follow(self) -> None:
@@ -169,16 +168,16 @@ class Audience:
             await self._clock.sleep(INVENTORY)
 
     async def _keep_time(self) -> None:
-        """Wake readers that must say that they live, and log what the view held back until now."""
+        """Wake readers that must say that they live, and have the view refresh its values."""
         while True:
             now = self._clock.monotonic()
-            self.view.keep_time()
+            self.view.refresh()
             due = [reader for reader, until in self._waiting.items() if until <= now]
             for reader in due:
                 del self._waiting[reader]
             if due:
                 self.view.ring.wake()
-            self._alarm_at = min([self.view.next_time(), *self._waiting.values()])
+            self._alarm_at = min([self.view.refresh_at, *self._waiting.values()])
             await self._alarm.sleep(self._alarm_at - now)
 
     def _run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -1,14 +1,17 @@
 """When to read metrics, and over which window, so that late points are neither lost nor read for ever."""
 
 import math
+from collections.abc import Sequence
 
 from novacron_providers.contract.metrics import Window
+
+from novacron_server.telemetry.table import Column
 
 # Periods that a window goes back behind what was read before, beyond the lag that was seen.
 OVERLAP = 2
 # Seconds that a window goes back at most, but never less than LEAST periods and never more than MOST.
 REACH = 3600.0
-LEAST, MOST = 12, 60
+LEAST, MOST = 12, 150
 # Seconds without a value after which a series has none any more, when its lag and OVERLAP periods are less.
 PATIENCE = 15.0
 
@@ -18,7 +21,8 @@ class Cadence:
 
     Periods have numbers: period n ends at n * period. A tick is when a period's values should be there: its end and the
     publish delay. Values can be later than that. How late they were, in periods, is the lag: it grows at once and
-    shrinks by a period a tick, and windows go that much further back.
+    shrinks by a period a tick, and windows go that much further back. They also go back to the newest value of each
+    series that had one lately, so that a series which lags by more than was seen yet is still found.
 
     Attributes:
         group: Number of this cadence in its region.
@@ -54,12 +58,12 @@ class Cadence:
         """Whether a period has come that was not read."""
         return self._read is None or self.newest(now) > self._read
 
-    def window(self, now: float) -> Window:
-        """What to read at a tick."""
+    def window(self, now: float, behind: float) -> Window:
+        """What to read at a tick, when the series that is furthest behind has a newest value of that time."""
         end = self.newest(now)
         if self._read is None:
             return self._window(end - self._first(), end)
-        start = min(self._read, self._seen) - OVERLAP - self._lag
+        start = min(self._read, self._seen, self._number(behind)) - OVERLAP - self._lag
         return self._window(max(start, end - self._reach, self.horizon), end)
 
     def first_window(self, now: float) -> Window:
@@ -67,24 +71,30 @@ class Cadence:
         end = self.newest(now) if self._read is None else self._read
         return self._window(end - self._first(), end)
 
-    def done(self, now: float, columns: list[tuple[int, bool]]) -> None:
-        """Take note of a reading of all: the numbers of the periods that had something new, and whether it was late."""
+    def done(self, now: float, columns: Sequence[Column], behind: float) -> None:
+        """Take note of a reading of all, of what was new in it, and again of the series that is furthest behind."""
         end = self.newest(now)
         if self._read is None:
-            # Until there is a value, windows go back to here.
-            self._seen = end - self._first()
-        late = [end - index for index, known in columns if known and self._read is not None and index <= self._read]
+            # Until there is a value, windows go back to here; what was before is of no concern.
+            self._seen = self.horizon = end - self._first()
+        numbers = [self._number(column.time) for column in columns]
+        read = -1 if self._read is None else self._read
+        late = [end - n for n, column in zip(numbers, columns, strict=True) if column.known and n <= read]
         self._lag = min(max([self._lag - 1, 0, *late]), self._reach - OVERLAP)
-        self._seen = max([self._seen, *(index for index, _ in columns)])
+        self._seen = max([self._seen, *numbers])
         self._read = end
-        back = OVERLAP + self._lag
-        self.horizon = max(self.horizon, min(end, self._seen) - 2 * back - 1, end - 2 * self._reach)
+        back = min(end, self._seen, self._number(behind)) - 2 * (OVERLAP + self._lag) - 1
+        self.horizon = max(self.horizon, back, end - 2 * self._reach)
+
+    def lately(self, now: float) -> float:
+        """Windows never go back further than this, seconds since 1970."""
+        return (self.newest(now) - self._reach) * self.period
 
     def silence(self, now: float) -> float:
         """A series whose newest value is older than this has none any more."""
         return (self.newest(now) - self._lag - OVERLAP) * self.period - max(0.0, PATIENCE - OVERLAP * self.period)
 
-    def number(self, time: float) -> int:
+    def _number(self, time: float) -> int:
         """Number of the period that ends at a time."""
         return round(time / self.period)
 

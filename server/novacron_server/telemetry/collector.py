@@ -50,14 +50,28 @@ class Collector:
         self._task: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
         self._listed = -math.inf
-        # Whether leases, instances or metrics changed since leases were told what they select.
-        self._changed = False
+        # What active leases select; None when it must be found anew.
+        self._wanted: Wanted | None = None
+        # Whether there may be series that nobody wants.
+        self._is_loose = False
         self._cadences: dict[tuple[float, float], Cadence] = {}
         self._wake_at = -math.inf
 
+    def add(self, lease: Lease) -> None:
+        """Begin to read for a lease."""
+        lease.refresh()
+        self.leases.add(lease)
+        self.changed()
+
+    def remove(self, lease: Lease) -> None:
+        """A lease ended."""
+        self.leases.discard(lease)
+        self._is_loose = True
+        self.changed()
+
     def changed(self) -> None:
-        """Leases came, went, or ask for newer values."""
-        self._changed = True
+        """Leases became active, or ceased to be, or ask for newer values."""
+        self._wanted = None
         if any(lease.active for lease in self.leases):
             if self._task:
                 self._alarm.ring()
@@ -122,12 +136,18 @@ class Collector:
             self._connection, self._listed = connection, -math.inf
             self._cadences.clear()
             self.region.descriptors = {descriptor.type: descriptor for descriptor in metrics.descriptors()}
-        not_before = Wanted.by(asking).not_before
+            self._reselect()
+        not_before = max((lease.not_before for lease in asking), default=-math.inf)
         if self._listed < max(not_before, began - INVENTORY + 1e-3):
             await self._list(compute, began)
-        if self._changed:
-            self._refresh()
-        wanted = Wanted.by(asking)
+        if self._is_loose:
+            self._prune()
+        # Of those that are there now: leases can come and go while a list is under way.
+        active = [lease for lease in self.leases if lease.active]
+        self._wanted = wanted = self._wanted or Wanted.by(active)
+        for lease in active:
+            if not lease.ready:
+                lease.reader.take(lease, [])
         instances = [i for name, i in self.region.instances.items() if name in wanted.resources]
         cadences = self._schedule(wanted.metrics)
         for cadence, types in cadences:
@@ -160,15 +180,20 @@ class Collector:
         self._listed = began
         if found != self.region.instances:
             self.region.instances = found
-            self._changed = True
+            self.region.names = {instance.native_id: name for name, instance in found.items()}
+            self._reselect()
 
-    def _refresh(self) -> None:
-        """Tell leases what they select, and forget series that ended or that nobody wants any more."""
-        self._changed = False
+    def _reselect(self) -> None:
+        """Instances or metrics changed: find anew what is selected."""
         for lease in self.leases:
             lease.refresh()
-        table = self.region.table
-        table.drop([key for key in table.rows if not any(lease.selects(key) for lease in self.leases)])
+        self._wanted, self._is_loose = None, True
+
+    def _prune(self) -> None:
+        """Forget series that ended or that nobody wants any more."""
+        self._is_loose = False
+        kept, table = Wanted.by(self.leases), self.region.table
+        table.drop([k for k in table.rows if k.metric not in kept.metrics or k.resource not in kept.resources])
         self._publish([])
 
     def _schedule(self, types: frozenset[str]) -> list[tuple[Cadence, frozenset[str]]]:
@@ -195,15 +220,15 @@ class Collector:
         names = frozenset(instance.name for instance in instances)
         if cadence.is_due(now) or cadence.read_time < not_before:
             new = types - cadence.metrics or names - cadence.resources
-            window = cadence.window(now)
+            table, lately = self.region.table, cadence.lately(now)
+            window = cadence.window(now, table.behind(cadence.group, lately, now))
             if new:
                 first = cadence.first_window(now)
                 window = Window(min(window.start, first.start), window.end, window.period)
             columns = await self._take(metrics, cadence, types, instances, window)
             is_first = cadence.read_time == -math.inf
-            cadence.done(now, [(cadence.number(column.time), column.known) for column in columns])
+            cadence.done(now, columns, table.behind(cadence.group, lately, now))
             cadence.read_time = now
-            table = self.region.table
             table.trim(cadence.period, cadence.horizon)
             if not is_first:
                 self._publish(table.void(table.silent(cadence.group, cadence.silence(now))))
@@ -252,8 +277,7 @@ class Collectors:
         if collector is None:
             collector = self._known[scope] = Collector(scope, self._providers, self._clock)
         lease = Lease(collector.region, selector, reader)
-        collector.leases.add(lease)
-        collector.changed()
+        collector.add(lease)
         return lease
 
     def changed(self, lease: Lease) -> None:
@@ -263,8 +287,7 @@ class Collectors:
     def release(self, lease: Lease) -> None:
         """End a lease; what nobody holds a lease on is forgotten."""
         collector = self._known[lease.region.scope]
-        collector.leases.discard(lease)
-        collector.changed()
+        collector.remove(lease)
         if not collector.leases:
             del self._known[lease.region.scope]
 

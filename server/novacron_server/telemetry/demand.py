@@ -31,6 +31,7 @@ class Region:
         scope: Which.
         table: Its series.
         instances: Its instances, by name.
+        names: Names of the instances, by native id.
         descriptors: Its metrics, by type.
         error: Why the last reading failed; None when it did not.
         read_time: When the oldest of its values were read, seconds since 1970; -inf before the first reading.
@@ -39,6 +40,7 @@ class Region:
     scope: Scope
     table: Table = field(default_factory=Table)
     instances: dict[str, compute_pb2.Instance] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     descriptors: dict[str, metrics_pb2.MetricDescriptor] = field(default_factory=dict)
     error: CloudError | None = None
     read_time: float = -math.inf
@@ -67,6 +69,7 @@ class Lease:
         ready: Whether a reading was made for it, well or not.
         metrics: Types that it selects.
         resources: Names of the instances that it selects.
+        version: Grows when one of these two changes.
     """
 
     region: Region
@@ -77,12 +80,18 @@ class Lease:
     ready: bool = False
     metrics: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
+    version: int = 0
 
     def refresh(self) -> None:
         """Find anew what is selected of what there is."""
         region, selector = self.region, self.selector
+        before = self.metrics, self.resources
         self.metrics = frozenset(t for t in region.descriptors if selector.has_metric(t))
-        self.resources = frozenset(n for n, instance in region.instances.items() if selector.has_instance(instance))
+        instances = region.instances
+        # Looked up, not searched for: there can be many leases on single instances.
+        named = {region.names.get(name, name) for name in selector.resources} or instances
+        self.resources = frozenset(n for n in named if n in instances and selector.has_instance(instances[n]))
+        self.version += (self.metrics, self.resources) != before
 
     def selects(self, key: SeriesKey) -> bool:
         """Whether a series is selected."""
@@ -90,23 +99,16 @@ class Lease:
 
 
 class Wanted(NamedTuple):
-    """What several leases select together.
-
-    Attributes:
-        metrics: Types.
-        resources: Names of instances.
-        not_before: The latest of theirs.
-    """
+    """What several leases select together: all these metrics of all these instances."""
 
     metrics: frozenset[str]
     resources: frozenset[str]
-    not_before: float
 
     @classmethod
     def by(cls, leases: Iterable[Lease]) -> "Wanted":
+        """The union of what they select."""
         leases = [*leases]
         return cls(
             frozenset().union(*(lease.metrics for lease in leases)),
             frozenset().union(*(lease.resources for lease in leases)),
-            max((lease.not_before for lease in leases), default=-math.inf),
         )

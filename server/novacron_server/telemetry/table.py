@@ -85,6 +85,7 @@ class Table:
     """Series of one region.
 
     A row belongs to its series until that ends, and may then belong to another; `version` grows with each such change.
+    `rows` finds the row of a series, `series_of` the series of a resource.
 
     A point is new when its series has no value yet, or another one, for its time. So each (series, time) is delivered
     once, and once more for each correction. For this the columns down to a horizon are kept; points of series that were
@@ -93,6 +94,7 @@ class Table:
 
     def __init__(self) -> None:
         self.rows: dict[SeriesKey, int] = {}
+        self.series_of: dict[str, set[SeriesKey]] = {}
         self.newest = Newest()
         self.version = 0
         self._free: list[int] = []
@@ -163,15 +165,25 @@ class Table:
 
     def silent(self, group: int, time: float) -> Slots:
         """Rows of a cadence that have a value now, and it is older than `time`."""
-        newest = self.newest
-        size = self._size
-        old = (newest.times[:size] < time) & ~np.isnan(newest.values[:size]) & (self._groups[:size] == group)
-        return np.flatnonzero(old)
+        newest, rows = self.newest, self._of(group)
+        return rows[(newest.times[rows] < time) & ~np.isnan(newest.values[rows])]
+
+    def behind(self, group: int, since: float, now: float) -> float:
+        """Oldest of the newest times of a cadence's series, those from before `since` left out; `now` for none."""
+        times = self.newest.times[self._of(group)]
+        return float(times[times >= since].min(initial=now))
+
+    def _of(self, group: int) -> Slots:
+        return np.flatnonzero(self._groups[: self._size] == group)
 
     def drop(self, keys: Iterable[SeriesKey]) -> None:
         """Forget series."""
         for key in keys:
             row = self.rows.pop(key)
+            same = self.series_of[key.resource]
+            same.discard(key)
+            if not same:
+                del self.series_of[key.resource]
             self.newest.forget(row)
             for column in self._delivered.values():
                 column[row] = np.nan
@@ -191,6 +203,7 @@ class Table:
             if row >= self._groups.size:
                 self._grow()
         self.rows[key] = row
+        self.series_of.setdefault(key.resource, set()).add(key)
         self.version += 1
         return row
 

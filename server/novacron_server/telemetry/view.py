@@ -13,7 +13,7 @@ from novacron_providers.contract.metrics import SeriesKey
 
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.demand import Lease, Scope
-from novacron_server.telemetry.frame import Slots
+from novacron_server.telemetry.frame import Floats, Slots
 from novacron_server.telemetry.pace import Pace
 from novacron_server.telemetry.ring import Mark, Ring
 from novacron_server.telemetry.roster import Roster, Series, ref_to
@@ -31,12 +31,12 @@ class Part:
 
     Attributes:
         slots: Slot of each series.
-        version: Of the region's table when this was made.
+        version: Of the region's table and of the lease when this was made.
         at_slots, at_rows: Slots, ascending, and the row of each in the region's table.
     """
 
     slots: dict[SeriesKey, int] = field(default_factory=dict)
-    version: int = -1
+    version: tuple[int, int] = (-1, -1)
     at_slots: Slots = field(default_factory=NONE.copy)
     at_rows: Slots = field(default_factory=NONE.copy)
 
@@ -54,6 +54,7 @@ class View:
         roster: Which series has which slot.
         newest: Newest value by slot.
         is_open: Whether what comes is logged; before, it only belongs to the first snapshot.
+        refresh_at: When `refresh` has something to do, on the monotonic clock.
         fault: Why it cannot go on; None when it can.
     """
 
@@ -64,22 +65,22 @@ class View:
         self.is_open = False
         self.fault: CloudError | None = None
         self._parts: dict[Scope, Part] = {}
-        # What readers were told last: the newest, unless the pace holds some of it back.
+        # What readers were told last: the newest, unless the pace holds some of it back; then also which, and when the
+        # last telling was, on the monotonic clock.
         self._told = self.newest if pace.sends_all else Newest()
         self._held: Mask = np.zeros(self.newest.values.size, np.bool_)
-        self._flush_at, self._refresh_at = -math.inf, math.inf
+        self._told_at: Floats = np.full(self.newest.values.size, -np.inf)
+        self.refresh_at = math.inf
         self._snapshot: tuple[Mark, list[bytes]] | None = None
 
     def open(self) -> None:
         """Begin the log: what is known now is its first snapshot."""
         self.is_open = True
         self.ring.begin(len(self.roster.series))
-        now = self._clock.monotonic()
         if not self._pace.sends_all:
             self._mark_told(np.flatnonzero(self._held))
-            self._flush_at = now + self._pace.interval
         if self._pace.refresh:
-            self._refresh_at = now + self._pace.refresh
+            self.refresh_at = self._clock.monotonic() + self._pace.refresh
 
     def find(self, position: streams_pb2.StreamPosition) -> Mark | None:
         """Where a reader who comes back goes on; None when it must start anew."""
@@ -99,12 +100,12 @@ class View:
         """Values of a region came, oldest first, or series came or went."""
         part = self._parts.setdefault(lease.region.scope, Part())
         events: list[tuple[bytes, int]] = []
-        if part.version != lease.region.table.version:
+        if part.version != (lease.region.table.version, lease.version):
             self._renew(lease, part, columns, events)
         for column in columns:
             hit = column.fresh[part.at_rows]
             self._note(part.at_slots[hit], column.time, column.period, column.values[part.at_rows[hit]], events)
-        self._flush(events)
+        self._flush(part, events)
         self._append(events)
         if self.roster.is_sparse:
             self._start_over()
@@ -116,19 +117,14 @@ class View:
             self._change([], [*part.slots.values()], events)
             self._append(events)
 
-    def next_time(self) -> float:
-        """When `keep_time` has something to do, on the monotonic clock."""
-        return min(self._refresh_at, self._flush_at if self.is_open and self._held.any() else math.inf)
-
-    def keep_time(self) -> None:
-        """Log what the pace held back and is due now."""
-        events: list[tuple[bytes, int]] = []
+    def refresh(self) -> None:
+        """Log all values again, if the pace says that it is time."""
         now = self._clock.monotonic()
-        if now >= self._refresh_at:
+        if now >= self.refresh_at:
+            events: list[tuple[bytes, int]] = []
             self._tell(self._live(), events)
-            self._refresh_at = now + self._pace.refresh
-        self._flush(events)
-        self._append(events)
+            self._append(events)
+            self.refresh_at = now + self._pace.refresh
 
     def _live(self) -> Slots:
         return np.sort(np.concatenate([NONE, *(part.at_slots for part in self._parts.values())]))
@@ -137,17 +133,13 @@ class View:
         if events:
             self.ring.append(events, len(self.roster.series), self._clock.time())
 
-    def _log(
-        self, slots: Slots, time: float, period: float, values: frame.Floats, events: list[tuple[bytes, int]]
-    ) -> None:
+    def _log(self, slots: Slots, time: float, period: float, values: Floats, events: list[tuple[bytes, int]]) -> None:
         if self.is_open:
             for run, piece in frame.pieces(slots, values):
                 sequence = self.ring.head.sequence + len(events) + 1
                 events.append((frame.batch(sequence, time, period, run, piece), run.size))
 
-    def _note(
-        self, slots: Slots, time: float, period: float, values: frame.Floats, events: list[tuple[bytes, int]]
-    ) -> None:
+    def _note(self, slots: Slots, time: float, period: float, values: Floats, events: list[tuple[bytes, int]]) -> None:
         """Take values in, and log them or hold them back."""
         if not slots.size:
             return
@@ -157,20 +149,18 @@ class View:
         else:
             self._held[slots] = True
 
-    def _flush(self, events: list[tuple[bytes, int]]) -> None:
-        """Log what was held back, if it is time."""
-        now = self._clock.monotonic()
-        if self._pace.sends_all or not self.is_open or now < self._flush_at:
+    def _flush(self, part: Part, events: list[tuple[bytes, int]]) -> None:
+        """Log what was held back of a region, where it is time; each tick of the region comes by here."""
+        if self._pace.sends_all or not self.is_open:
             return
-        slots = np.flatnonzero(self._held)
+        slots = part.at_slots[self._held[part.at_slots]]
+        slots = slots[self._told_at[slots] + self._pace.interval <= self._clock.monotonic()]
         if self._pace.changes_only:
             before, after = self._told.values[slots], self.newest.values[slots]
             differs = (before != after) & ~(np.isnan(before) & np.isnan(after))
             self._held[slots[~differs]] = False
             slots = slots[differs]
-        if slots.size:
-            self._tell(slots, events)
-            self._flush_at = now + self._pace.interval
+        self._tell(slots, events)
 
     def _tell(self, slots: Slots, events: list[tuple[bytes, int]]) -> None:
         for time, period, places in self.newest.moments(slots):
@@ -179,30 +169,33 @@ class View:
 
     def _mark_told(self, slots: Slots) -> None:
         self._told.copy(slots, self.newest, slots)
+        self._told_at[slots] = self._clock.monotonic()
         self._held[slots] = False
 
     def _renew(self, lease: Lease, part: Part, columns: Sequence[Column], events: list[tuple[bytes, int]]) -> None:
         """Find anew what is selected in a region, and tell what came and went."""
         region = lease.region
-        rows = {key: row for key, row in region.table.rows.items() if lease.selects(key)}
+        table = region.table
+        there = (key for name in lease.resources for key in table.series_of.get(name, ()))
+        rows = {key: table.rows[key] for key in there if lease.selects(key)}
         ended = [part.slots.pop(key) for key in [*part.slots] if key not in rows]
-        new = [key for key in rows if key not in part.slots]
+        new = sorted((key for key in rows if key not in part.slots), key=rows.__getitem__)
         refs = {name: ref_to(region.instances[name]) for name in {key.resource for key in new}}
         first = len(self.roster.series)
         part.slots.update((key, first + n) for n, key in enumerate(new))
         pairs = sorted((slot, rows[key]) for key, slot in part.slots.items())
         part.at_slots, part.at_rows = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
-        part.version = region.table.version
+        part.version = table.version, lease.version
         self._change([Series(key, region.descriptors[key.metric], refs[key.resource]) for key in new], ended, events)
         # A series that was there before it was selected begins with the value that it has.
-        begun = np.zeros(region.table.newest.values.size, np.bool_)
+        begun = np.zeros(table.newest.values.size, np.bool_)
         for column in columns:
             begun[: column.fresh.size] |= column.fresh
         known = {rows[key]: part.slots[key] for key in new if not begun[rows[key]]}
-        for time, period, places in region.table.newest.moments(np.array([*known], np.int64)):
+        for time, period, places in table.newest.moments(np.array([*known], np.int64)):
             slots = np.array([known[row] for row in places.tolist()], np.int64)
             order = np.argsort(slots)
-            self._note(slots[order], time, period, region.table.newest.values[places[order]], events)
+            self._note(slots[order], time, period, table.newest.values[places[order]], events)
 
     def _change(self, new: Sequence[Series], ended: Sequence[int], events: list[tuple[bytes, int]]) -> None:
         """Give slots to series, and end others."""
@@ -210,7 +203,9 @@ class View:
         self.roster.add(new)
         self.newest.grow(len(self.roster.series))
         self._told.grow(len(self.roster.series))
-        self._held = np.concatenate((self._held, np.zeros(self.newest.values.size - self._held.size, np.bool_)))
+        room = self.newest.values.size - self._held.size
+        self._held = np.concatenate((self._held, np.zeros(room, np.bool_)))
+        self._told_at = np.concatenate((self._told_at, np.full(room, -np.inf)))
         for slot in ended:
             self.newest.forget(slot)
             self._told.forget(slot)
@@ -234,15 +229,15 @@ class View:
         for old, new in ((self.newest, newest), (self._told, told)):
             new.grow(before.size)
             new.copy(np.arange(before.size), old, before)
-        held = np.zeros(newest.values.size, np.bool_)
-        held[: before.size] = self._held[before]
+        held, told_at = np.zeros(newest.values.size, np.bool_), np.full(newest.values.size, -np.inf)
+        held[: before.size], told_at[: before.size] = self._held[before], self._told_at[before]
         for part in self._parts.values():
             part.slots = {key: after[slot] for key, slot in part.slots.items()}
             # What is ascending stays so.
             part.at_slots = np.array([after[slot] for slot in part.at_slots.tolist()], np.int64)
         old_ring, self.ring = self.ring, Ring()
         self.ring.begin(before.size)
-        self.roster, self.newest, self._held = roster, newest, held
+        self.roster, self.newest, self._held, self._told_at = roster, newest, held, told_at
         self._told = newest if self._pace.sends_all else told
         self.epoch, self._snapshot = secrets.token_hex(8), None
         old_ring.wake()
