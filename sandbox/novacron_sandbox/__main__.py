@@ -16,6 +16,11 @@ from novacron_sandbox.server import Server
 def main() -> int:
     """Serve until SIGTERM, SIGINT or, with --stdin, until stdin is closed; returns 1 if the port cannot be had."""
     options = _options()
+    try:
+        server = Server(options.port)
+    except OSError as refusal:
+        sys.stderr.write(f"port {options.port} of 127.0.0.1 cannot be had: {refusal.strerror}\n")
+        return 1
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
         del os.environ[name]
     os.environ.update(aws.ENVIRONMENT)
@@ -35,12 +40,7 @@ def main() -> int:
         metrics_period=options.metrics_period,
         metrics_lag=options.metrics_lag,
     )
-    try:
-        server = Server(cloud, options.port)
-    except OSError as refusal:
-        sys.stderr.write(f"port {options.port} of 127.0.0.1 cannot be had: {refusal.strerror}\n")
-        return 1
-    server.start()
+    server.start(cloud)
     ready = {"aws": {"endpoint": server.endpoint, **cloud.access}, "pid": os.getpid()}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()

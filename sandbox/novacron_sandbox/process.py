@@ -72,6 +72,7 @@ class Sandbox:
                     stderr=stderr,
                     text=True,
                 )
+                self.pid = process.pid
             line = self._first_line(process)
             try:
                 ready = json.loads(line)
@@ -81,7 +82,7 @@ class Sandbox:
                 raise SandboxError(
                     f"the sandbox ended or was not ready within {self._ready_timeout:g} s; it wrote:\n{wrote}"
                 ) from None
-        self.aws, self.pid = ready["aws"], ready["pid"]
+        self.aws = ready["aws"]
 
     def stop(self) -> None:
         """End the child, if there is one, and wait until it is gone; any number of times."""

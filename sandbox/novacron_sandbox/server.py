@@ -23,15 +23,19 @@ class CutConnectionError(Exception):
 
 
 class Server:
-    """A WSGI application served on 127.0.0.1 from threads of its own; port 0 takes a free one."""
+    """A WSGI application served on 127.0.0.1 from threads of its own.
 
-    def __init__(self, application: "WSGIApplication", port: int = 0) -> None:
-        self._server = _HttpServer(application, port)
+    The port is taken at once (0: a free one), so that OSError comes before anything slow; calls wait until the start.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._server = _HttpServer(port)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True)
 
-    def start(self) -> None:
-        """Answer from now on."""
+    def start(self, application: "WSGIApplication") -> None:
+        """Have `application` answer from now on."""
+        self._server.application = application
         self._thread.start()
 
     def stop(self) -> None:
@@ -44,8 +48,9 @@ class _HttpServer(ThreadingHTTPServer):
     # The default of 5 refuses a burst of first connections.
     request_queue_size = 256
 
-    def __init__(self, application: "WSGIApplication", port: int) -> None:
-        self.application = application
+    application: "WSGIApplication"
+
+    def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
 
 

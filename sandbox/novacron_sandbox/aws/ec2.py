@@ -8,7 +8,7 @@ import moto.ec2.models.instances
 import moto.ec2.urls
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.exceptions import EC2ClientError, InvalidInstanceTypeError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.ec2.models.instances import Instance, InstanceState, Reservation
@@ -70,13 +70,13 @@ class Ec2(EC2Response):
                 "InvalidParameterCombination",
                 "The parameter InstanceTypes cannot be used with the parameter MaxResults",
             )
-        filters = self._filters_from_querystring()
         offered = {offer["InstanceType"] for offer in INSTANCE_TYPE_OFFERINGS["region"].get(self.region, ())}
+        if missing := set(names) - offered:
+            raise InvalidInstanceTypeError(sorted(missing), error_type="InvalidInstanceType")
+        filters = self._filters_from_querystring()
+        kinds = [kind for kind in self.ec2_backend.describe_instance_types(names, filters) if kind.name in offered]
         found, following = page(
-            sorted(
-                (kind for kind in self.ec2_backend.describe_instance_types(names, filters) if kind.name in offered),
-                key=_name,
-            ),
+            sorted(kinds, key=_name),
             _name,
             limit=limit_of(limit, lowest=5, highest=100, default=100),
             token=self._get_param("NextToken"),
