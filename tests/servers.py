@@ -14,6 +14,7 @@ from typing import Any
 from novacron.cloud.v1 import provider_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_sandbox import Sandbox
+from novacron_server.config import Config, load
 
 
 def flags(folder: pathlib.Path, **more: object) -> dict[str, Any]:
@@ -25,6 +26,11 @@ def flags(folder: pathlib.Path, **more: object) -> dict[str, Any]:
         "shutdown_grace": 2,
         **more,
     }
+
+
+async def configured(folder: pathlib.Path, **more: object) -> Config:
+    """The configuration that these settings make."""
+    return await asyncio.to_thread(load, None, flags(folder, **more))
 
 
 def aws_config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:

@@ -12,8 +12,8 @@ import queue
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -42,13 +42,20 @@ _CREDENTIAL = re.compile(
 _NAMED = re.compile(r"(?i)secret|password|token$|authorization|private_key|user_data|^auth$")
 
 
-def redact(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor that hides what looks like a credential, by its key and by its form."""
     for key, value in event.items():
         if _NAMED.search(key):
             event[key] = "***"
         elif isinstance(value, str):
             event[key] = _CREDENTIAL.sub("***", value)
+    return event
+
+
+def _hold_exception(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take the exception of this moment along to the thread that renders the line."""
+    if event.get("exc_info") is True:
+        event["exc_info"] = sys.exc_info()
     return event
 
 
@@ -59,9 +66,7 @@ def setup_logs(level: str, form: str, stream: Any = None) -> Callable[[], None]:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-        redact,
+        _hold_exception,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -74,7 +79,13 @@ def setup_logs(level: str, form: str, stream: Any = None) -> Callable[[], None]:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, final],
+            # In the listener's thread: a traceback reads source files.
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact,
+                final,
+            ],
         )
     )
     lines: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -137,7 +148,9 @@ def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str,
     span = _tracer.start_span(
         f"{rpc.service}/{rpc.name}", propagate.extract(metadata), kind=SpanKind.SERVER, attributes=attributes
     )
-    with trace.use_span(span, end_on_exit=False):
+    # A generator may be closed from another context than it began in, so streams do not set theirs; what they read is
+    # read by collectors, for all of them.
+    with trace.use_span(span, end_on_exit=False) if rpc.kind is not Kind.STREAM else nullcontext():
         try:
             yield
         except CloudError as error:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import boto3
 import novacron_client
 import pytest
+import pytest_asyncio
 from mypy_boto3_ec2 import EC2Client
 from novacron.cloud.v1 import compute_pb2, provider_pb2
 from novacron.cloud.v1 import operations_pb2 as operations
@@ -24,12 +25,11 @@ from novacron_client import Client
 from novacron_providers.contract.clock import ScaledClock
 from novacron_sandbox import Sandbox
 from novacron_server.app import App
-from novacron_server.config import load
 
-from tests.servers import aws_config, flags
+from tests.servers import aws_config, configured
 
-# Five minutes, the period of EC2's basic monitoring, in two seconds.
-RATE = 150.0
+# Five minutes, the period of EC2's basic monitoring, in one second.
+RATE = 300.0
 ORIGIN = time.time()
 
 
@@ -66,7 +66,7 @@ def sandbox(target: str) -> Iterator[Sandbox]:
     """The clouds on loopback; tests that look behind the server skip where there is none."""
     if target:
         pytest.skip("--target: the clouds behind that server are not ours to look into")
-    with Sandbox(origin=ORIGIN, rate=RATE, boot_seconds=20) as sandbox:
+    with Sandbox(origin=ORIGIN, rate=RATE, boot_seconds=60) as sandbox:
         yield sandbox
 
 
@@ -76,7 +76,7 @@ def config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:
     return aws_config(sandbox)
 
 
-@pytest.fixture(scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def address(
     target: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[str]:
@@ -85,18 +85,18 @@ async def address(
         yield target
         return
     folder = tmp_path_factory.mktemp("server")
-    settings = load(None, flags(folder))
+    settings = await configured(folder)
     async with App(settings, clock=ScaledClock(ORIGIN, RATE)) as app:
         yield app.address
 
 
-@pytest.fixture(scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def client(address: str) -> AsyncIterator[Client]:
     async with novacron_client.connect(address) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cloud(client: Client, target: str, request: pytest.FixtureRequest) -> Cloud:
     """The account that the suite works on, registered."""
     if target:
@@ -112,7 +112,7 @@ async def cloud(client: Client, target: str, request: pytest.FixtureRequest) -> 
     return Cloud("aws", sandbox.aws["image"], "t3.micro", tuple(sandbox.aws["regions"]))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def instance(client: Client, cloud: Cloud) -> AsyncIterator[compute_pb2.Instance]:
     """A running instance, deleted afterwards."""
     made = await create(client, cloud)

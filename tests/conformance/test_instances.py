@@ -61,7 +61,7 @@ async def test_what_is_asked_for_is_what_there_is(client: Client, cloud: Cloud, 
         cloud,
         "whole",
         tags={"team": "core", "env": "test"},
-        boot_disk=compute_pb2.BootDiskSpec(size_bytes=12 * GIB, volume_type="gp3"),
+        boot_disk=compute_pb2.BootDiskSpec(size_bytes=20 * GIB, volume_type="gp3"),
         data_disks=[storage_pb2.StorageVolumeSpec(size_bytes=5 * GIB), storage_pb2.StorageVolumeSpec(size_bytes=GIB)],
         user_data=b"#!/bin/sh\necho hello\n",
         ssh_public_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHEChAhO4pqCbyDzEoiPY2HWmmGDqFRoA0sxZ0QfKAV nova",
@@ -74,7 +74,7 @@ async def test_what_is_asked_for_is_what_there_is(client: Client, cloud: Cloud, 
     there = group["Instances"][0]
     ids = [mapping["Ebs"]["VolumeId"] for mapping in there["BlockDeviceMappings"]]
     volumes = ec2.describe_volumes(VolumeIds=ids)["Volumes"]
-    assert sorted(volume["Size"] for volume in volumes) == [1, 5, 12]
+    assert sorted(volume["Size"] for volume in volumes) == [1, 5, 20]
     assert there["KeyName"]
     data = ec2.describe_instance_attribute(InstanceId=there["InstanceId"], Attribute="userData")
     assert data["UserData"]["Value"]

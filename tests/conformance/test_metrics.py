@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import grpc
 import pytest
@@ -21,23 +22,28 @@ def selector(instance: compute_pb2.Instance, *metrics: str) -> metrics_pb2.Metri
     return metrics_pb2.MetricSelector(metrics=metrics or [CPU], resources=[instance.name])
 
 
-async def events(client: Client, request: pb.StreamMetricsRequest) -> AsyncIterator[pb.MetricEvent]:
-    async for response in client.metrics.StreamMetrics(request, timeout=60):
-        for event in response.events:
-            yield event
+async def events(client: Client, request: pb.StreamMetricsRequest) -> AsyncGenerator[pb.MetricEvent, None]:
+    call = client.metrics.StreamMetrics(request, timeout=60)
+    try:
+        async for response in call:
+            for event in response.events:
+                yield event
+    finally:
+        call.cancel()
 
 
 async def some(client: Client, request: pb.StreamMetricsRequest, batches: int) -> list[pb.MetricEvent]:
     """Events until that many batches came after synced."""
     found: list[pb.MetricEvent] = []
     synced = False
-    async for event in events(client, request):
-        found.append(event)
-        synced = synced or event.control.HasField("synced")
-        if synced and event.HasField("batch"):
-            batches -= 1
-        if synced and batches <= 0:
-            break
+    async with aclosing(events(client, request)) as following:
+        async for event in following:
+            found.append(event)
+            synced = synced or event.control.HasField("synced")
+            if synced and event.HasField("batch"):
+                batches -= 1
+            if synced and batches <= 0:
+                break
     return found
 
 

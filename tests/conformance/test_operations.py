@@ -58,7 +58,8 @@ async def test_waiting_answers_at_the_timeout_or_when_it_is_done(client: Client,
     operation = await client.start(request)
     at_once = pb.WaitOperationRequest(name=operation.name, timeout=duration_pb2.Duration())
     assert not (await client.call(at_once)).operation.done
-    waited = (await client.call(pb.WaitOperationRequest(name=operation.name), timeout=60)).operation
+    long = pb.WaitOperationRequest(name=operation.name, timeout=duration_pb2.Duration(seconds=600))
+    waited = (await client.call(long, timeout=60)).operation
     assert waited.done and waited.HasField("end_time")
     name = waited.targets[0].name
     await (await client.start(providers.DeleteInstanceRequest(name=name))).wait(timeout=60)
@@ -74,7 +75,7 @@ async def test_a_lost_answer_is_found_by_its_request_id(client: Client, instance
     for condition in (
         'state = "SUCCEEDED"',
         'done = "true" AND method = "ProviderService/StopInstance"',
-        f'targets.name = "{instance.name}"',
+        f'targets.name:"{instance.name}"',
     ):
         query.filter = f'request_id = "{token}" AND {condition}'
         assert [o.name async for o in client.list(query)] == [operation.name], condition
@@ -87,7 +88,7 @@ async def test_operations_are_listed_newest_first_in_pages(client: Client, insta
         providers.StopInstanceRequest(name=instance.name),
     ):
         await (await client.start(request)).wait(timeout=60)
-    query = pb.ListOperationsRequest(parent="providers/-", page_size=1, filter=f'targets.name = "{instance.name}"')
+    query = pb.ListOperationsRequest(parent="providers/-", page_size=1, filter=f'targets.name:"{instance.name}"')
     found = [o async for o in client.list(query)]
     assert [o.method.split("/")[1] for o in found[:3]] == ["StopInstance", "StartInstance", "StopInstance"]
     times = [o.create_time.ToNanoseconds() for o in found]

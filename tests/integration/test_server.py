@@ -21,10 +21,9 @@ from novacron_client import CloudError
 from novacron_providers.contract.errors import InvalidArgument
 from novacron_sandbox import Sandbox
 from novacron_server.app import App
-from novacron_server.config import load
 from novacron_server.security.seal import KeyFileError
 
-from tests.servers import flags, registration, server_process
+from tests.servers import configured, flags, registration, server_process
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +56,9 @@ async def provider(address: str, name: str = "aws") -> provider_pb2.Provider:
 async def test_a_provider_survives_a_restart_and_its_secrets_are_sealed(
     sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
-    async with App(load(None, flags(tmp_path))) as app, novacron_client.connect(app.address) as client:
+    async with App(await configured(tmp_path)) as app, novacron_client.connect(app.address) as client:
         before = (await client.call(registration(sandbox))).provider
-    async with App(load(None, flags(tmp_path))) as app, novacron_client.connect(app.address) as client:
+    async with App(await configured(tmp_path)) as app, novacron_client.connect(app.address) as client:
         after = (await client.call(pb.GetProviderRequest(name="providers/aws"))).provider
         assert (after.etag, after.create_time, after.config) == (before.etag, before.create_time, before.config)
         assert after.state == provider_pb2.PROVIDER_STATE_ACTIVE
@@ -72,10 +71,10 @@ async def test_a_provider_survives_a_restart_and_its_secrets_are_sealed(
 async def test_another_key_leaves_the_provider_unavailable_and_says_why(
     sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
-    async with App(load(None, flags(tmp_path))) as app, novacron_client.connect(app.address) as client:
+    async with App(await configured(tmp_path)) as app, novacron_client.connect(app.address) as client:
         await client.call(registration(sandbox))
-    other = flags(tmp_path, key_file=tmp_path / "other.key")
-    async with App(load(None, other)) as app, novacron_client.connect(app.address) as client:
+    other = await configured(tmp_path, key_file=tmp_path / "other.key")
+    async with App(other) as app, novacron_client.connect(app.address) as client:
         found = (await client.call(pb.GetProviderRequest(name="providers/aws"))).provider
         assert found.state == provider_pb2.PROVIDER_STATE_UNAVAILABLE
         assert "sealed with another key" in found.health.error.message
@@ -85,14 +84,14 @@ async def test_another_key_leaves_the_provider_unavailable_and_says_why(
 
 
 async def test_the_configuration_file_registers_and_forgets(sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
-    async with App(load(None, flags(tmp_path, providers={"main": entry(sandbox)}))) as app:
+    async with App(await configured(tmp_path, providers={"main": entry(sandbox)})) as app:
         found = await provider(app.address, "default")
         assert (found.name, found.state) == ("providers/main", provider_pb2.PROVIDER_STATE_ACTIVE)
         async with novacron_client.connect(app.address) as client:
             with pytest.raises(CloudError) as caught:
                 await client.call(pb.UnregisterProviderRequest(name="providers/main"))
             assert "configuration file" in caught.value.message
-    async with App(load(None, flags(tmp_path))) as app:
+    async with App(await configured(tmp_path)) as app:
         with pytest.raises(CloudError) as caught:
             await provider(app.address, "main")
         assert caught.value.reason == "RESOURCE_NOT_FOUND"
@@ -102,7 +101,7 @@ async def test_a_start_does_not_depend_on_the_clouds(
     sandbox: Sandbox, tmp_path: pathlib.Path, unused_tcp_port: int
 ) -> None:
     gone = entry(sandbox) | {"endpoint": f"http://127.0.0.1:{unused_tcp_port}"}
-    async with App(load(None, flags(tmp_path, providers={"main": gone}))) as app:
+    async with App(await configured(tmp_path, providers={"main": gone})) as app:
         found = await provider(app.address, "main")
         assert found.state == provider_pb2.PROVIDER_STATE_UNAVAILABLE
         assert found.health.HasField("error")
@@ -110,7 +109,7 @@ async def test_a_start_does_not_depend_on_the_clouds(
 
 async def test_an_adapter_that_is_not_installed_is_named(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InvalidArgument, match="no adapter of kind 'ibm' is installed"):
-        async with App(load(None, flags(tmp_path, providers={"main": {"kind": "ibm"}}))):
+        async with App(await configured(tmp_path, providers={"main": {"kind": "ibm"}})):
             pass
 
 
@@ -118,28 +117,28 @@ async def test_a_key_file_that_others_can_read_stops_the_start(tmp_path: pathlib
     (tmp_path / "sealing.key").write_text("00" * 32)
     (tmp_path / "sealing.key").chmod(0o644)
     with pytest.raises(KeyFileError, match="chmod 600"):
-        async with App(load(None, flags(tmp_path))):
+        async with App(await configured(tmp_path)):
             pass
 
 
 async def test_a_port_that_is_taken_is_an_error_not_a_shared_port(tmp_path: pathlib.Path) -> None:
     (tmp_path / "second").mkdir()
-    async with App(load(None, flags(tmp_path))) as app:
+    async with App(await configured(tmp_path)) as app:
         with pytest.raises(OSError, match="is another server running"):
-            async with App(load(None, flags(tmp_path / "second", listen=app.address))):
+            async with App(await configured(tmp_path / "second", listen=app.address)):
                 pass
 
 
 async def test_a_unix_socket_serves_its_owner_alone(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "novacron.sock"
-    async with App(load(None, flags(tmp_path, listen=f"unix:{path}"))) as app:
+    async with App(await configured(tmp_path, listen=f"unix:{path}")) as app:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         async with novacron_client.connect(app.address) as client:
             assert not (await client.call(pb.ListProvidersRequest())).providers
 
 
 async def test_health_and_reflection_tell_what_is_served(tmp_path: pathlib.Path) -> None:
-    async with App(load(None, flags(tmp_path))) as app, grpc.aio.insecure_channel(app.address) as channel:
+    async with App(await configured(tmp_path)) as app, grpc.aio.insecure_channel(app.address) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         for service in ("", "novacron.cloud.v1.ProviderService"):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=service))

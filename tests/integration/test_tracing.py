@@ -14,7 +14,6 @@ from novacron.cloud.v1 import provider_service_pb2_grpc as stubs
 from novacron_client import CloudError
 from novacron_sandbox import Sandbox
 from novacron_server.app import App
-from novacron_server.config import load
 from novacron_server.observability import setup_logs
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -23,7 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tests.servers import flags, registration
+from tests.servers import configured, registration
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -72,7 +71,7 @@ async def test_the_spans_of_a_call_join_the_callers_trace(
     reader: InMemoryMetricReader,
     log: io.StringIO,
 ) -> None:
-    async with App(load(None, flags(tmp_path))) as app:
+    async with App(await configured(tmp_path)) as app:
         async with novacron_client.connect(app.address) as client:
             await client.call(registration(sandbox))
             with pytest.raises(CloudError):

@@ -47,7 +47,7 @@ class GrpcDoor:
     def __init__(self, dispatch: Dispatch, clock: Clock, *, listen: str, max_concurrent_rpcs: int) -> None:
         self._dispatch, self._clock = dispatch, clock
         self._server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=max_concurrent_rpcs)
-        services: "dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]" = {}
+        services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         for rpc in dispatch.rpcs.values():
             services.setdefault(rpc.service, {})[rpc.name] = self._handler(rpc)
         handlers = tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items())

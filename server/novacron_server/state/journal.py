@@ -149,10 +149,12 @@ def clash(connection: Connection, intent: Intent) -> bytes | None:
         if same.digest != intent.digest:
             raise reused(intent.request_id)
         return bytes(same.body)
+    if intent.holds is None:
+        return None
     other = connection.execute(
         select(operation.c.id, operation.c.provider, operation.c.method).where(operation.c.holds == intent.holds)
     ).one_or_none()
-    if other is not None and intent.holds is not None:
+    if other is not None:
         name = f"providers/{other.provider}/operations/{other.id}"
         raise Busy(
             f"{intent.holds} is held by {name} ({other.method}); wait for that operation, then repeat",
