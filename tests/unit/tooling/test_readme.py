@@ -1,0 +1,72 @@
+"""README.md says what is there."""
+
+import ast
+import pathlib
+import re
+import tomllib
+
+from google.rpc import code_pb2
+from novacron_client import Client
+from novacron_providers.contract import errors
+from novacron_server.config import Config, ProviderEntry
+
+ROOT = pathlib.Path(__file__).parents[3]
+TEXT = (ROOT / "README.md").read_text()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Cells of the first table below a heading, without its head."""
+    _, _, section = TEXT.partition(f"\n## {heading}\n")
+    lines = re.findall(r"^\|.*\|$", section.partition("\n## ")[0], re.MULTILINE)
+    return [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def kinds() -> list[type[errors.CloudError]]:
+    """The tree of errors of the contract, without what only parts of the server know."""
+    todo, found = [errors.CloudError], []
+    while todo:
+        kind = todo.pop()
+        found.append(kind)
+        todo += [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
+    return found
+
+
+def test_the_table_of_errors_is_the_tree() -> None:
+    tree = {kind.reason: code_pb2.Code.Name(kind.code) for kind in kinds() if kind.reason}
+    assert {reason: code for reason, code, _ in rows("Errors")} == tree
+
+
+def test_every_setting_is_explained() -> None:
+    named = {name for setting, _, _ in rows("Run a server") for name in setting.split(", ")}
+    assert named == set(Config.model_fields)
+    assert all(f"`{name}`" in TEXT for name in ProviderEntry.model_fields)
+
+
+def test_the_defaults_of_settings_are_those_of_the_code() -> None:
+    shown = {name: default for name, default, _ in rows("Run a server")}
+    for name in ("listen", "shutdown_grace", "max_concurrent_rpcs"):
+        value = Config.model_fields[name].default
+        assert type(value)(shown[name]) == value
+
+
+def test_every_extra_is_explained() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {extra for extra, _ in rows("Install")} == set(project["optional-dependencies"])
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    there = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)(?= |`|$)", TEXT, re.MULTILINE)) - {"run"} <= there
+    assert "run" in there
+
+
+def test_the_examples_can_be_read() -> None:
+    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "client":
+                assert hasattr(Client, node.attr), node.attr
+    for text in re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL):
+        config = tomllib.loads(text)
+        assert set(config) <= set(Config.model_fields)
+        for provider in config["providers"].values():
+            ProviderEntry.model_validate(provider)
