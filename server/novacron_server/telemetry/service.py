@@ -41,6 +41,11 @@ class Telemetry:
         self._streams: set[asyncio.Event] = set()
         self._is_closing = False
 
+    @property
+    def open_streams(self) -> int:
+        """Number of streams that are open now."""
+        return len(self._streams)
+
     def inventory_changed(self, provider: str) -> None:
         """Instances of a provider came, went or changed: list them soon, if somebody wants to know."""
         self._collectors.relist(provider)

@@ -16,6 +16,7 @@ from novacron.cloud.v1 import (
 from novacron_providers.contract import (
     Area,
     Call,
+    Clock,
     CloudError,
     Compute,
     Connection,
@@ -28,8 +29,6 @@ from novacron_providers.contract import (
 )
 from novacron_providers.contract.errors import NotFound, Unsupported
 from novacron_providers.contract.paging import decode_token, encode_token
-
-from tests.clock import ManualClock
 
 CPU, READ, CREDITS = "cloud.instance.cpu.utilization", "cloud.instance.disk.read_bytes", "toy.credits"
 UNITS = {CPU: "1", READ: "By/s", CREDITS: "{credit}"}
@@ -52,7 +51,7 @@ class ToyCloud(Connection, Compute, Metrics):
         reads: What each reading of metrics asked for: (region, metrics, native ids, window).
     """
 
-    def __init__(self, clock: ManualClock, name: str = "toy", *, period: float = 60.0, delay: float = 0.0) -> None:
+    def __init__(self, clock: Clock, name: str = "toy", *, period: float = 60.0, delay: float = 0.0) -> None:
         self.clock, self.name, self.period, self.delay = clock, name, period, delay
         self.periods: dict[str, float] = {}
         self.fleet: dict[str, dict[str, compute_pb2.Instance]] = {"east": {}}
