@@ -1,0 +1,1 @@
+"""The `novacron-cloud` command: the server, the sandbox, a demo, and calls for people and scripts."""

@@ -15,6 +15,8 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # Two clients of one process must not share a broken connection, nor its back-off.
     ("grpc.use_local_subchannel_pool", 1),
+    # A sidecar is beside its callers, never behind a proxy that the environment names for the world outside.
+    ("grpc.enable_http_proxy", 0),
     # Repeating is decided here, by idempotency and deadline, not by gRPC.
     ("grpc.enable_retries", 0),
 )

@@ -1,0 +1,152 @@
+"""Commands for metrics."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Annotated, Any
+
+import typer
+from novacron.cloud.v1.metrics_pb2 import MetricSelector
+from novacron.cloud.v1.metrics_service_pb2 import GetLatestMetricsRequest, ListMetricDescriptorsRequest
+from novacron_client import MetricStream, MetricUpdate
+
+from novacron_cli.arguments import FilterOption, LimitOption, ProviderOption, provider_name
+from novacron_cli.durations import duration
+from novacron_cli.failure import tell
+from novacron_cli.output import Column, clock, is_terminal, quantity, when, write, write_json
+from novacron_cli.session import Session, command
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+MetricOption = Annotated[
+    list[str] | None,
+    typer.Option("--metric", "-m", help="Type, such as cloud.instance.cpu.utilization; a trailing * takes all."),
+]
+ResourceOption = Annotated[list[str] | None, typer.Option("--resource", help="Name of a resource; none: all.")]
+
+
+@command(app, "list")
+async def list_metrics(
+    session: Session, *, provider: ProviderOption = "-", filter: FilterOption = "", limit: LimitOption = 0
+) -> None:
+    """List the metrics that can be had."""
+    columns = [
+        Column("METRIC", lambda d: d.type),
+        Column("PROVIDER", lambda d: d.name.split("/")[1] if d.name else ""),
+        Column("UNIT", lambda d: d.unit),
+        Column("PERIOD", lambda d: f"{d.min_period.seconds} s" if d.HasField("min_period") else ""),
+        Column("FROM", lambda d: f"{d.native.namespace} {d.native.metric}".strip()),
+        Column("DESCRIPTION", lambda d: d.description or d.display_name),
+    ]
+    request = ListMetricDescriptorsRequest(
+        parent=provider_name(provider), filter=filter, return_partial_success=True, page_size=min(limit, 1000)
+    )
+    await session.show_list(session.client.list(request, timeout=session.timeout), "metric_descriptors", columns, limit)
+
+
+@command(app, "latest")
+async def latest_metrics(
+    session: Session,
+    *,
+    provider: ProviderOption = "-",
+    metric: MetricOption = None,
+    resource: ResourceOption = None,
+    filter: FilterOption = "",
+    limit: LimitOption = 0,
+) -> None:
+    """Show the newest value of each series."""
+    columns = [
+        Column("TIME", lambda p: when(p.time)),
+        Column("RESOURCE", lambda p: p.resource),
+        Column("METRIC", lambda p: _series(p.metric, tuple(sorted(p.attributes.items())))),
+        Column("VALUE", lambda p: quantity(p.value, p.unit)),
+    ]
+    request = GetLatestMetricsRequest(
+        parent=provider_name(provider),
+        selector=MetricSelector(metrics=metric or (), resources=resource or (), filter=filter),
+        return_partial_success=True,
+        page_size=min(limit, 10_000),
+    )
+    await session.show_list(session.client.list(request, timeout=session.timeout), "points", columns, limit)
+
+
+@command(app, "watch")
+async def watch_metrics(
+    session: Session,
+    *,
+    provider: ProviderOption = "-",
+    metric: MetricOption = None,
+    resource: ResourceOption = None,
+    filter: FilterOption = "",
+    interval: Annotated[
+        float | None, typer.Option(parser=duration, metavar="DURATION", help="Shortest time between two values.")
+    ] = None,
+    changes: Annotated[bool, typer.Option("--changes", help="Leave out a value that equals the one before.")] = False,
+    seconds: Annotated[
+        float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="End by itself after that.")
+    ] = None,
+) -> None:
+    """Stream live metrics: a table that moves, or a line for each value."""
+    stream = session.client.stream_metrics(
+        provider_name(provider),
+        metrics=metric or (),
+        resources=resource or (),
+        filter=filter,
+        interval=interval,
+        changes_only=changes,
+    )
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), stream:
+            if session.json or not is_terminal():
+                await _lines(stream, session.json)
+            else:
+                await _table(stream)
+
+
+async def _lines(stream: MetricStream, as_json: bool) -> None:
+    async for update in stream:
+        _tell_of(update)
+        units = {name: descriptor.unit for name, descriptor in update.table.descriptors.items()}
+        for key, at, value in update.rows():
+            if as_json:
+                row: dict[str, Any] = {"time": clock(at, "%Y-%m-%dT%H:%M:%SZ"), "metric": key.metric}
+                row |= {"resource": key.resource, "value": value, "unit": units[key.metric]}
+                write_json(row | ({"attributes": dict(key.attributes)} if key.attributes else {}), indent=None)
+            else:
+                shown = quantity(value, units[key.metric])
+                write(f"{clock(at)} {key.resource} {_series(key.metric, key.attributes)} {shown}")
+
+
+async def _table(stream: MetricStream) -> None:
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    def drawn() -> Table:
+        table = Table(box=None, pad_edge=False)
+        for title in ("RESOURCE", "METRIC", "VALUE", "TIME"):
+            table.add_column(title, justify="right" if title == "VALUE" else "left", overflow="fold")
+        for key, (at, value) in sorted(stream.latest.items()):
+            unit = stream.latest.descriptors[key.metric].unit
+            cells = (key.resource, _series(key.metric, key.attributes), quantity(value, unit), clock(at))
+            table.add_row(*(Text(cell) for cell in cells))
+        return table
+
+    with Live(drawn(), auto_refresh=False) as live:
+        shown = 0.0
+        async for update in stream:
+            _tell_of(update)
+            if time.monotonic() - shown > 0.25 or update.synced:
+                shown = time.monotonic()
+                live.update(drawn(), refresh=True)
+
+
+def _tell_of(update: MetricUpdate) -> None:
+    if update.gap is not None:
+        tell(f"{update.gap.dropped_items} values were dropped: this reader is too slow")
+
+
+def _series(metric: str, attributes: tuple[tuple[str, str], ...]) -> str:
+    """The metric and what tells this series from others: "cloud.volume.read_bytes{device=sda}"."""
+    inner = ",".join(f"{key}={value}" for key, value in attributes)
+    return f"{metric}{{{inner}}}" if inner else metric
