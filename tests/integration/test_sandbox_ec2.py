@@ -11,7 +11,7 @@ from novacron_sandbox import Sandbox
 
 from tests.unit.sandbox.accounts import client
 
-BOOT = 0.4
+BOOT = 0.5
 
 
 @pytest.fixture(scope="module")

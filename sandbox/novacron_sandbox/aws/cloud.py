@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 IMAGE = "ami-0a1b2c3d4e5f60001"
 
+# What moto would answer from points that nobody put there.
+_METRICS = ("GetMetricData", "GetMetricStatistics", "ListMetrics")
+
 
 class Cloud:
     """AWS on `clock`. Making one takes the seconds that loading moto takes, so that its first call is fast."""
@@ -73,7 +76,7 @@ class Cloud:
             return refusal.answer(request)
 
     def _answer(self, request: Request) -> Answer:
-        if request.service == "monitoring" and request.action in ("GetMetricData", "ListMetrics"):
+        if request.service == "monitoring" and request.action in _METRICS:
             return self._metrics(request)
         with self._gate:
             if request.action == "AssumeRole":
@@ -94,8 +97,8 @@ class Cloud:
         return answer
 
     def _metrics(self, request: Request) -> Answer:
-        if not request.json:
-            raise AwsError("ValidationError", "The sandbox speaks JSON for metrics, as boto3 does since it can.")
+        if request.action == "GetMetricStatistics" or not request.json:
+            raise AwsError("InvalidAction", "The sandbox answers GetMetricData and ListMetrics, in JSON as boto3 asks.")
         asked = json.loads(request.body)
         answer = self._cloudwatch.get_metric_data
         if request.action == "ListMetrics":
