@@ -68,7 +68,7 @@ class StubAws:
 
     Attributes:
         endpoint: Its URL.
-        requests: Every request that came: parameters of the form, and headers under their lower-case names.
+        requests: Every request that came: parameters of the form, or its JSON; headers under lower-case names.
     """
 
     def __init__(self, endpoint: str, script: Callable[[Mapping[str, str]], Answer]) -> None:
@@ -92,8 +92,11 @@ def stub_aws(*answers: Answer, script: Callable[[Mapping[str, str]], Answer] | N
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            request = {key: values[0] for key, values in form.items()}
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            if "X-Amz-Target" in self.headers:
+                request = {"Action": self.headers["X-Amz-Target"].rpartition(".")[2], "json": body}
+            else:
+                request = {key: values[0] for key, values in parse_qs(body).items()}
             request |= {name.lower(): value for name, value in self.headers.items()}
             stub.requests.append(request)
             answer = stub.script(request)

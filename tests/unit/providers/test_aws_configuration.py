@@ -12,10 +12,8 @@ from novacron_providers.contract.errors import InvalidArgument
 from novacron_providers.contract.metrics import Metrics
 
 
-def settings(
-    auth: dict[str, str] | None = None, options: dict[str, object] | None = None, **config: object
-) -> Settings:
-    made = provider_pb2.ProviderConfig(**config)  # type: ignore[arg-type]  # any field
+def settings(auth: dict[str, str] | None = None, options: dict[str, Any] | None = None, **config: Any) -> Settings:
+    made = provider_pb2.ProviderConfig(**config)
     made.options.update(options or {})
     return Settings(provider="aws", config=made, auth={key: Secret(value) for key, value in (auth or {}).items()})
 
