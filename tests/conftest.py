@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Generator
 
 import pytest
-import structlog
 
+from tests import logs
 from tests.guard import blocking, loopback, skips
 
 GUARD = pathlib.Path(loopback.__file__).parent
@@ -50,9 +50,7 @@ def pytest_configure() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ[loopback.VARIABLE] = str(_REPORT)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH")]))
-    # A server in a test's own process writes its lines where pytest catches them, in the plainest form.
-    order = structlog.processors.KeyValueRenderer(key_order=["event"])
-    structlog.configure([structlog.processors.format_exc_info, order], logger_factory=structlog.PrintLoggerFactory())
+    logs.keep()
     loopback.install()
     blocking.install(_report)
 

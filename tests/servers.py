@@ -73,12 +73,15 @@ class ServerProcess:
 
 
 @contextlib.asynccontextmanager
-async def server_process(folder: pathlib.Path, **environment: str) -> AsyncIterator[ServerProcess]:
-    """Start a server on the state in `folder`; whatever is left of it is killed at the end."""
+async def server_process(folder: pathlib.Path, **more: str) -> AsyncIterator[ServerProcess]:
+    """Start a server on the state in `folder`; whatever is left of it is killed at the end.
+
+    `more` are further settings, or a `failpoint` at which it dies.
+    """
     ready, log = folder / "ready.json", folder / "server.log"
     ready.unlink(missing_ok=True)
-    settings = flags(folder, log_level="debug", ready_file=ready)
-    variables = {f"NOVACRON_{key.upper()}": str(value) for key, value in settings.items()} | environment
+    settings = flags(folder, log_level="debug", ready_file=ready, **more)
+    variables = {f"NOVACRON_{key.upper()}": str(value) for key, value in settings.items()}
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "novacron_cli", "serve", env={**os.environ, **variables}, stderr=output

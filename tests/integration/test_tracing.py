@@ -4,11 +4,11 @@ import io
 import json
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import novacron_client
 import pytest
-import structlog
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron.cloud.v1 import provider_service_pb2_grpc as stubs
 from novacron_client import CloudError
@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tests import logs
 from tests.servers import configured, registration
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -56,7 +57,7 @@ def log() -> Iterator[io.StringIO]:
     stop = setup_logs("info", "json", out)
     yield out
     stop()
-    structlog.reset_defaults()
+    logs.keep()
 
 
 def hexed(span: ReadableSpan) -> str:
@@ -77,7 +78,8 @@ async def test_the_spans_of_a_call_join_the_callers_trace(
             with pytest.raises(CloudError):
                 await client.call(pb.GetInstanceRequest(name="providers/nobody/instances/a~b"))
         async with grpc.aio.insecure_channel(app.address) as channel:
-            await stubs.ProviderServiceAsyncStub(channel).ListInstances(
+            service: Any = stubs.ProviderServiceStub(channel)
+            await service.ListInstances(
                 pb.ListInstancesRequest(parent="providers/aws"),
                 metadata=(("traceparent", f"00-{TRACE}-{PARENT}-01"),),
             )

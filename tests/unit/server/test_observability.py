@@ -8,6 +8,8 @@ import pytest
 import structlog
 from novacron_server.observability import redact, setup_logs
 
+from tests import logs
+
 CANARIES = {
     "an access key": "AKIAIOSFODNN7EXAMPLE",
     "a session key": "ASIAIOSFODNN7EXAMPLE",
@@ -36,7 +38,7 @@ def restored() -> object:
     level, handlers = root.level, root.handlers[:]
     yield None
     root.level, root.handlers = level, handlers
-    structlog.reset_defaults()
+    logs.keep()
 
 
 def test_lines_of_ours_and_of_libraries_are_json_of_one_form(restored: object) -> None:
