@@ -3,6 +3,7 @@
 import io
 import logging
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -26,11 +27,13 @@ class Server:
     """A WSGI application served on 127.0.0.1 from threads of its own.
 
     The port is taken at once (0: a free one), so that OSError comes before anything slow; calls wait until the start.
+    With `tls`, it speaks HTTPS.
     """
 
-    def __init__(self, port: int = 0) -> None:
-        self._server = _HttpServer(port)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self._server = _HttpServer(port, tls)
+        scheme = "http" if tls is None else "https"
+        self.endpoint = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True)
 
     def start(self, application: "WSGIApplication") -> None:
@@ -50,8 +53,16 @@ class _HttpServer(ThreadingHTTPServer):
 
     application: "WSGIApplication"
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
+        self.scheme = "http" if tls is None else "https"
+        if tls is not None:
+            # Shaking hands where connections are accepted would let one slow client keep out all others.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log what went wrong with a connection, such as a client that trusts another CA."""
+        _log.debug("connection of %s", client_address, exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
             "SERVER_PORT": str(self.server.server_address[1]),
             "SERVER_PROTOCOL": self.protocol_version,
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": self.server.scheme,
             "wsgi.input": io.BytesIO(body),
             "wsgi.errors": io.StringIO(),
             "wsgi.multithread": True,
