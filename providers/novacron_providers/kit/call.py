@@ -165,6 +165,11 @@ class Caller:
                 _calls.add(1, {**labels, "outcome": outcome})
                 _duration.record(self._callers.clock.monotonic() - began, {**labels, "outcome": outcome})
 
+    def left(self, family: str, calls: float) -> None:
+        """Hear from the cloud how many calls of a family are left; the next ones are paced by it."""
+        if family in self._paces:
+            self._paces[family].left(calls)
+
     async def _until_it_works(self, run: "_Run", send: Callable[[float], Awaitable[T]], family: str) -> T:
         self._budget = min(BUDGET, self._budget + EARNED_BY_CALL)
         while True:

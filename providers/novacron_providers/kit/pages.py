@@ -53,6 +53,8 @@ async def read_page(
 ) -> Page[T]:
     """Answer a list request: region after region in the order of `regions`, never more than page_size items.
 
+    A cloud that lists its whole account at once has one region here, the empty one.
+
     Items that `keep` refuses are left out. The page token holds the region, the cloud's token there, and how many items
     from there on are done. A region that cannot be read is in `unreachable` with return_partial_success, else its error
     is raised; what is wrong with the request itself is always raised. Raises PageTokenInvalid.
@@ -96,7 +98,7 @@ async def read_page(
             except CloudError as error:
                 if not request.return_partial_success:
                     raise
-                name = str(ResourceName(provider, "regions", (region,)))
+                name = str(ResourceName(provider, "regions", (region,))) if region else f"providers/{provider}"
                 unreachable.append(common_pb2.Unreachable(name=name, status=to_status(error)))
             else:
                 if place:

@@ -27,6 +27,10 @@ class Pace:
         self._tokens -= 1.0
         return seconds
 
+    def left(self, calls: float) -> None:
+        """Hear from the cloud how many calls are left: others may use the same account."""
+        self._tokens = min(self._tokens, calls)
+
     def give_back(self) -> None:
         """Return a turn that was not used."""
         self._tokens += 1.0
