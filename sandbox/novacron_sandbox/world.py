@@ -57,6 +57,22 @@ def demand(machine: str, time: float) -> float:
     return min(1.0, max(0.0, work.mean * (1.0 + work.daily * day)))
 
 
+def memory(machine: str, time: float) -> float:
+    """Return the share of its memory that is in use (0 to 1): a base, and what its users need over the hours."""
+    return 0.25 + 0.2 * _chance(_workload(machine).seed, 97) + 0.5 * demand(machine, time)
+
+
+def moments(period: int) -> list[float]:
+    """Return the seconds after the start of a metric's period at which clouds look at a machine.
+
+    The middle of each of its minutes, so that means over five minutes agree whatever a cloud's own period is; of a
+    period that is not made of minutes, its middle.
+    """
+    if period % 60:
+        return [period / 2]
+    return [minute + 30.0 for minute in range(0, period, 60)]
+
+
 @lru_cache(maxsize=65536)
 def _activity(machine: str, vcpus: int, time: float) -> Activity:
     work = _workload(machine)

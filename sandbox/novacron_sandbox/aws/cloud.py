@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from novacron_sandbox.aws import ec2, fleet
+from novacron_sandbox.aws import ec2, faults, fleet
 from novacron_sandbox.aws.cloudwatch import NAMESPACE, CloudWatch
 from novacron_sandbox.aws.credentials import Directory, account_of
 from novacron_sandbox.aws.errors import AwsError, not_authenticated
-from novacron_sandbox.aws.faults import Fault, Faults
-from novacron_sandbox.aws.ledger import Ledger
 from novacron_sandbox.aws.tokens import ClientTokens
 from novacron_sandbox.aws.wire import Answer, Request
 from novacron_sandbox.clock import Clock
+from novacron_sandbox.faults import Fault, Faults
+from novacron_sandbox.ledger import Ledger
 from novacron_sandbox.server import CutConnectionError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ IMAGE = "ami-0a1b2c3d4e5f60001"
 
 # What moto would answer from points that nobody put there.
 _METRICS = ("GetMetricData", "GetMetricStatistics", "ListMetrics")
+_READS = ("Describe", "Get", "List")
 
 
 class Cloud:
@@ -37,7 +38,7 @@ class Cloud:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._directory = Directory()
         self._cloudwatch = CloudWatch(clock, period=metrics_period, lag=metrics_lag)
-        self._tokens, self._faults, self._ledger = ClientTokens(), Faults(), Ledger()
+        self._tokens, self._faults, self._ledger = ClientTokens(), Faults(faults.KINDS), Ledger()
         # Instance types never change, and a page of them takes moto 100 ms.
         self._types: dict[tuple[str, bytes], Answer] = {}
         # moto's objects are not made for threads; metrics do not touch them and stay outside.
@@ -60,7 +61,7 @@ class Cloud:
         return answer.send(start_response)
 
     def _serve(self, request: Request) -> Answer | None:
-        self._ledger.called(request)
+        self._ledger.called(request.action, request.form.get("ClientToken", ""))
         try:
             self._directory.check(request)
             if request.region not in ec2.REGIONS:
@@ -69,9 +70,9 @@ class Cloud:
             if fault and fault.kind == "slow":
                 time.sleep(fault.seconds)
             elif fault and not fault.after:
-                return fault.answer(request)
+                return faults.answer(fault, request)
             answer = self._answer(request)
-            return fault.answer(request) if fault and fault.kind != "slow" else answer
+            return faults.answer(fault, request) if fault and fault.kind != "slow" else answer
         except AwsError as refusal:
             return refusal.answer(request)
 
@@ -93,7 +94,8 @@ class Cloud:
             raise AwsError("InvalidAction", f"The sandbox does not do this: {gap}") from gap
         if request.action == "DescribeInstanceTypes" and answer.status == 200:
             self._types[same] = answer
-        self._ledger.carried_out(request, answer)
+        if answer.status == 200 and not request.action.startswith(_READS):
+            self._ledger.carried_out(request.action)
         return answer
 
     def _metrics(self, request: Request) -> Answer:

@@ -20,8 +20,7 @@ MAX_QUERIES = 500
 MAX_DATAPOINTS = 100_800
 _LIST_PAGE = 500
 
-# A datum is the mean of this many moments at most, a statistic is made of this many data at most.
-_MOMENTS = 5
+# A statistic is made of this many data at most.
 _DATA = 10
 
 # How long data of a period below a minute is kept.
@@ -44,18 +43,18 @@ class Metric(NamedTuple):
 
 def _activity(field: str, factor: float = 1.0) -> Callable[[LivingInstance, int, float], float]:
     index = world.Activity._fields.index(field)
-    return lambda instance, vcpus, time: world.activity(instance.id, vcpus, time)[index] * factor
+    return lambda instance, vcpus, time: world.activity(instance.workload, vcpus, time)[index] * factor
 
 
 def _credits_used(instance: LivingInstance, vcpus: int, time: float) -> float:
     """One credit is one vCPU at 100 % for a minute."""
-    return world.activity(instance.id, vcpus, time).cpu * vcpus / 60.0
+    return world.activity(instance.workload, vcpus, time).cpu * vcpus / 60.0
 
 
 def _credit_balance(instance: LivingInstance, vcpus: int, time: float) -> float:
     """Full when nobody asks for anything, low at the busy hours."""
     earned = _CREDITS.get(instance.instance_type.rpartition(".")[2], 24)
-    return 24.0 * earned * (1.0 - 0.8 * world.demand(instance.id, time))
+    return 24.0 * earned * (1.0 - 0.8 * world.demand(instance.workload, time))
 
 
 def _healthy(instance: LivingInstance, vcpus: int, time: float) -> float:
@@ -90,8 +89,7 @@ class CloudWatch:
 
     def __init__(self, clock: Clock, *, period: int, lag: float) -> None:
         self._clock, self._period, self._lag = clock, period, lag
-        moments = min(_MOMENTS, period)
-        self._offsets = [period * (moment + 0.5) / moments for moment in range(moments)]
+        self._offsets = world.moments(period)
 
     def get_metric_data(self, account: str, region: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetMetricData. Raises AwsError ValidationError for what CloudWatch refuses."""

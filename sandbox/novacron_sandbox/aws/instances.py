@@ -69,6 +69,12 @@ class LivingInstance(Instance):
         kind = INSTANCE_TYPES.get(self.instance_type)
         return int(kind["VCpuInfo"]["DefaultVCpus"]) if kind else 1
 
+    @property
+    def workload(self) -> str:
+        """What the world knows it by: its tag novacron-workload, so that two clouds can do the same, or its id."""
+        tags: dict[str, str] = self.ec2_backend.tags.get(self.id, {})
+        return tags.get("novacron-workload") or self.id
+
     def get_tags(self) -> list[dict[str, str]]:
         # moto walks through the tags of everything for those of one.
         tags: dict[str, str] = self.ec2_backend.tags.get(self.id, {})

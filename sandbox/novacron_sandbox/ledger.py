@@ -4,13 +4,9 @@ import threading
 from collections import Counter
 from typing import Any
 
-from novacron_sandbox.aws.wire import Answer, Request
-
-_READS = ("Describe", "Get", "List")
-
 
 class Ledger:
-    """Counts of calls by action and by ClientToken, and of the mutations that were carried out."""
+    """Counts of calls by action and by idempotency token, and of the mutations that were carried out."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -18,18 +14,17 @@ class Ledger:
         self._by_token: dict[str, Counter[str]] = {}
         self._effects: Counter[str] = Counter()
 
-    def called(self, request: Request) -> None:
-        """Note a call, whatever becomes of it."""
+    def called(self, action: str, token: str = "") -> None:
+        """Note a call, whatever becomes of it, and the token that makes it idempotent, if it has one."""
         with self._lock:
-            self._calls[request.action] += 1
-            if token := request.form.get("ClientToken"):
-                self._by_token.setdefault(request.action, Counter())[token] += 1
+            self._calls[action] += 1
+            if token:
+                self._by_token.setdefault(action, Counter())[token] += 1
 
-    def carried_out(self, request: Request, answer: Answer) -> None:
-        """Note an effect, if the call was one that changes things and it worked."""
-        if answer.status == 200 and not request.action.startswith(_READS):
-            with self._lock:
-                self._effects[request.action] += 1
+    def carried_out(self, action: str) -> None:
+        """Note an effect: a call changed something."""
+        with self._lock:
+            self._effects[action] += 1
 
     def clear(self) -> None:
         """Start again from nothing."""
