@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from novacron_sandbox.clock import Clock
 
 # In this order they are started.
-CLOUDS = ("aws", "gcp")
+CLOUDS = ("aws", "azure", "gcp")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,403 @@
+"""Azure Resource Manager: the same verbs for every resource type of the table."""
+
+import base64
+import copy
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from novacron_sandbox.azure import kinds, machines
+from novacron_sandbox.azure.catalog import REGIONS
+from novacron_sandbox.azure.errors import ArmError, not_found
+from novacron_sandbox.azure.kinds import Kind
+from novacron_sandbox.azure.operations import Operations
+from novacron_sandbox.azure.resources import Resource, Resources
+from novacron_sandbox.azure.wire import Answer, Request
+from novacron_sandbox.clock import Clock
+from novacron_sandbox.life import Life
+
+KINDS = (
+    kinds.GROUP,
+    machines.KIND,
+    kinds.DISK,
+    kinds.INTERFACE,
+    kinds.ADDRESS,
+    kinds.NETWORK,
+    kinds.SUBNET,
+    kinds.SECURITY_GROUP,
+)
+PAGE = 100
+
+_ECHOED = ("id", "name", "type", "etag", "systemData", "resources", "managedBy", "location")
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.()-]{0,88}[A-Za-z0-9_()-])?")
+
+Handler = Callable[[Request, dict[str, str]], Answer]
+
+
+class Route(NamedTuple):
+    """A method and a path with its operation's name in Microsoft's specification, and who answers it."""
+
+    method: str
+    path: str
+    operation: str
+    answer: Handler
+
+
+class Arm:
+    """The resources of one subscription; not made for threads."""
+
+    def __init__(self, clock: Clock, subscription: str, boot_seconds: float) -> None:
+        self.clock, self.subscription, self._boot = clock, subscription, boot_seconds
+        self.resources, self.operations = Resources(clock), Operations(clock)
+        # What a test wants to go wrong with the next change of a machine, after it was accepted.
+        self.coming_failure: ArmError | None = None
+        # How many mutations were carried out.
+        self.changes = 0
+
+    def routes(self) -> list[Route]:
+        """Return what is answered here."""
+        found = []
+        for kind in KINDS:
+            verbs = {"GET": self._get, "PUT": self._put, "PATCH": self._patch, "DELETE": self._delete}
+            names = {"GET": "Get", "PUT": "CreateOrUpdate", "PATCH": "Update", "DELETE": "Delete"}
+            if kind.namespace == "Microsoft.Network":
+                names["PATCH"] = "UpdateTags"
+            for method, verb in verbs.items():
+                if method != "PATCH" or kind.parent is None:
+                    found.append(Route(method, kind.path, f"{kind.group}_{names[method]}", _bound(verb, kind)))
+            collection = kind.path.rpartition("/")[0]
+            listed = _bound(self._list, kind)
+            if kind.parent is not None:
+                found.append(Route("GET", collection, f"{kind.group}_List", listed))
+            elif kind is kinds.GROUP:
+                found.append(Route("GET", collection, f"{kind.group}_List", listed))
+                found.append(Route("HEAD", kind.path, f"{kind.group}_CheckExistence", self._exists))
+            else:
+                everywhere = f"/subscriptions/{{subscription}}/providers/{kind.type}"
+                found.append(Route("GET", everywhere, f"{kind.group}_{kind.lists[0]}", listed))
+                found.append(Route("GET", collection, f"{kind.group}_{kind.lists[1]}", listed))
+        for action in machines.ACTIONS:
+            operation = f"VirtualMachines_{action[0].upper()}{action[1:]}"
+            found.append(Route("POST", f"{machines.KIND.path}/{action}", operation, _bound(self._power, action)))
+        found.append(Route("GET", f"{machines.KIND.path}/instanceView", "VirtualMachines_InstanceView", self._view))
+        for namespace in ("Microsoft.Compute", "Microsoft.Network", "Microsoft.Resources"):
+            place = f"/subscriptions/{{subscription}}/providers/{namespace}/locations/{{location}}"
+            found.append(Route("GET", f"{place}/operations/{{operation}}", "Operations_Get", self._status))
+            found.append(Route("GET", f"{place}/operationResults/{{operation}}", "Operations_Result", self._result))
+        return found
+
+    def create(self, kind: Kind, identifier: str, body: dict[str, Any], at: float, seconds: float = 0.0) -> Resource:
+        """Have a resource from a time on. Raises ArmError for what Azure refuses."""
+        body = copy.deepcopy(body)
+        subnets = body.get("properties", {}).pop("subnets", None) if kind is kinds.NETWORK else None
+        resource = Resource(kind, identifier, _completed(kind, body), Life(self.clock), at)
+        kind.prepare(self.resources, resource)
+        if kind is machines.KIND:
+            resource.life.change("starting", "running", seconds=seconds, at=at)
+        self.resources.put(resource)
+        self._put_subnets(resource, subnets, at)
+        return resource
+
+    def clear(self) -> None:
+        """Have nothing."""
+        self.resources.clear()
+        self.operations.clear()
+        self.coming_failure = None
+
+    def _get(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
+        resource = self._found(kind, request)
+        shown = self._shown(resource, request)
+        if kind is machines.KIND and request.query.get("$expand", "").lower() == "instanceview":
+            shown["properties"]["instanceView"] = machines.view(resource, self.clock.now())
+        return Answer(200, shown, _etag(resource))
+
+    def _list(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
+        under = request.path.rpartition("/providers/")[0] if kind.parent is None else request.path.rpartition("/")[0]
+        if kind is kinds.GROUP:
+            under = f"/subscriptions/{self.subscription}"
+        elif "resourceGroup" in names:
+            self._group(names)
+        if kind.parent is not None:
+            self._found(kind.parent, request, under)
+        found = self.resources.of(kind, under)
+        after, now = _place(request), self.clock.now()
+        if after:
+            found = [resource for resource in found if resource.key > after]
+        value = []
+        status_only = request.query.get("statusonly", "").lower() == "true"
+        for resource in found[:PAGE]:
+            shown = kind.shown(self.resources, resource, now)
+            if kind is machines.KIND and status_only:
+                shown["properties"] = {"vmId": shown["properties"]["vmId"]}
+            if kind is machines.KIND and (status_only or request.query.get("$expand", "").lower() == "instanceview"):
+                shown["properties"]["instanceView"] = machines.view(resource, now)
+            value.append(shown)
+        answer: dict[str, Any] = {"value": value}
+        if len(found) > PAGE:
+            answer["nextLink"] = _next_link(request, found[PAGE - 1].key)
+        return Answer(200, answer)
+
+    def _put(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
+        before = self.resources.get(request.path)
+        self._check_put(kind, request, names, before)
+        body, now = copy.deepcopy(request.object), self.clock.now()
+        _strip(kind, body)
+        subnets = body.get("properties", {}).pop("subnets", None) if kind is kinds.NETWORK else None
+        seconds = self._boot * kind.seconds if kind.polled else 0.0
+        if before is None:
+            resource = self.create(kind, self._identifier(kind, names), body, now, seconds)
+            self.changes += 1
+        else:
+            body["location"] = before.location
+            resource = dataclasses.replace(
+                before, body=_completed(kind, body), found=copy.deepcopy(before.found), failed=False
+            )
+            kind.prepare(self.resources, resource)
+            if resource.body == before.body and not before.failed:
+                self._put_subnets(before, subnets, now)
+                return self._accepted(before, request, 200)
+            resource.version += 1
+            self.changes += 1
+            self.resources.put(resource)
+        self._put_subnets(resource, subnets, now)
+        self._change(resource, "Creating" if before is None and kind.namespace == "Microsoft.Compute" else "Updating")
+        return self._accepted(resource, request, kind.created if before is None or kind.created == 202 else 200)
+
+    def _patch(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
+        before = self._found(kind, request)
+        self._check_match(before, request)
+        wanted = copy.deepcopy(request.object)
+        _strip(kind, wanted)
+        body = copy.deepcopy(before.body)
+        # Tags are replaced as a whole, everything else is merged.
+        body["tags"] = wanted.pop("tags", body.get("tags", {}))
+        if kind.namespace != "Microsoft.Network":
+            _merge(body, wanted)
+        resource = dataclasses.replace(before, body=body, found=copy.deepcopy(before.found))
+        kind.prepare(self.resources, resource)
+        if resource.body != before.body:
+            resource.version += 1
+            self.changes += 1
+            self.resources.put(resource)
+            if kind.namespace == "Microsoft.Compute":
+                self._change(resource, "Updating")
+        return self._accepted(resource, request, 200)
+
+    def _delete(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
+        self._group(names)
+        resource = self.resources.get(request.path)
+        if resource is None:
+            if kind is kinds.GROUP:
+                raise ArmError(
+                    "ResourceGroupNotFound", f"Resource group '{names['resourceGroup']}' was not found.", 404
+                )
+            return Answer(204)
+        self._check_match(resource, request)
+        if resource.changing != "Deleting":
+            self._check_unused(resource)
+            seconds = self._boot * kind.seconds
+            until = self.clock.now() + seconds
+            if kind is machines.KIND:
+                resource.life.change("stopping", "stopped", seconds=seconds)
+                machines.leave(self.resources, resource, until)
+            self.resources.leave(resource, until)
+            self.changes += 1
+            self.operations.begin(resource.id, kind.namespace, resource.location, seconds)
+        operation = self.operations.latest(resource.id)
+        if operation is None:
+            return Answer(200)
+        ways = "location" if kind is kinds.GROUP else "both"
+        return Answer(202, headers=self.operations.headers(operation, request, ways))
+
+    def _exists(self, request: Request, names: dict[str, str]) -> Answer:
+        return Answer(404 if self.resources.get(request.path) is None else 204)
+
+    def _power(self, action: str, request: Request, names: dict[str, str]) -> Answer:
+        path = request.path.rpartition("/")[0]
+        machine = self._found(machines.KIND, request, path)
+        if machine.state(self.clock.now()) in ("Creating", "Deleting"):
+            message = f"The request failed due to conflict with a concurrent request on VM '{machine.name}'."
+            raise ArmError("Conflict", message, 409)
+        if machines.power(machine, action, self._boot):
+            self.changes += 1
+            self._change(machine, "Updating")
+        operation = self.operations.latest(machine.id)
+        if operation is None:
+            operation = self.operations.begin(machine.id, machine.kind.namespace, machine.location, 0.0)
+        return Answer(202, headers=self.operations.headers(operation, request, "both"))
+
+    def _view(self, request: Request, names: dict[str, str]) -> Answer:
+        machine = self._found(machines.KIND, request, request.path.rpartition("/")[0])
+        return Answer(200, machines.view(machine, self.clock.now()))
+
+    def _status(self, request: Request, names: dict[str, str]) -> Answer:
+        return self.operations.status(request, names["operation"])
+
+    def _result(self, request: Request, names: dict[str, str]) -> Answer:
+        return self.operations.result(request, names["operation"])
+
+    def _found(self, kind: Kind, request: Request, path: str = "") -> Resource:
+        path = path or request.path
+        resource = self.resources.get(path)
+        if resource is None:
+            parts = path.split("/")
+            if self.resources.get("/".join(parts[:5])) is None:
+                raise ArmError("ResourceGroupNotFound", f"Resource group '{parts[4]}' could not be found.", 404)
+            raise not_found(kind.type, parts[-1], parts[4])
+        return resource
+
+    def _group(self, names: dict[str, str]) -> None:
+        group = f"/subscriptions/{self.subscription}/resourceGroups/{names['resourceGroup']}"
+        if self.resources.get(group) is None:
+            message = f"Resource group '{names['resourceGroup']}' could not be found."
+            raise ArmError("ResourceGroupNotFound", message, 404)
+
+    def _identifier(self, kind: Kind, names: dict[str, str]) -> str:
+        return kind.path.format(**{**names, "subscription": self.subscription})
+
+    def _check_put(self, kind: Kind, request: Request, names: dict[str, str], before: Resource | None) -> None:
+        if kind is not kinds.GROUP:
+            self._group(names)
+        if kind.parent is not None:
+            self._found(kind.parent, request, request.path.rpartition("/subnets/")[0])
+        if not _NAME.fullmatch(request.path.rpartition("/")[2]):
+            raise ArmError("InvalidResourceName", f"Resource name {request.path.rpartition('/')[2]} is invalid.")
+        self._check_match(before, request)
+        body = request.object
+        location = str(body.get("location") or "").lower().replace(" ", "")
+        if kind.located:
+            if not location:
+                raise ArmError("LocationRequired", "The location property is required for this definition.")
+            if location not in REGIONS:
+                message = f"The provided location '{location}' is not available for resource type '{kind.type}'."
+                raise ArmError("LocationNotAvailableForResourceType", message)
+        if before is None:
+            return
+        if before.changing == "Deleting":
+            raise ArmError("Conflict", f"The resource {before.id} is being deleted.", 409)
+        if kind.located and location != before.location:
+            message = f"The resource '{before.name}' already exists in location '{before.location}'."
+            raise ArmError("InvalidResourceLocation", message, 409)
+
+    def _check_match(self, resource: Resource | None, request: Request) -> None:
+        wanted, unwanted = request.header("if-match"), request.header("if-none-match")
+        if wanted and (resource is None or wanted not in ("*", resource.etag)):
+            raise ArmError("PreconditionFailed", "The condition 'If-Match' is not met.", 412)
+        if unwanted and resource is not None and unwanted in ("*", resource.etag):
+            raise ArmError("PreconditionFailed", "The condition 'If-None-Match' is not met.", 412)
+
+    def _check_unused(self, resource: Resource) -> None:
+        code, status = resource.kind.in_use
+        inside = [resource, *self.resources.of(kinds.SUBNET, resource.id)] if code else []
+        for one in inside:
+            user = next((user for user in self.resources.users(one.id) if user.kind is not kinds.GROUP), None)
+            if user is not None:
+                message = f"{resource.kind.type} {one.id} cannot be deleted because it is in use by {user.id}."
+                raise ArmError(code, message, status)
+
+    def _put_subnets(self, network: Resource, subnets: list[dict[str, Any]] | None, now: float) -> None:
+        if subnets is None:
+            return
+        names = {str(wanted.get("name", "")).lower() for wanted in subnets}
+        for subnet in self.resources.of(kinds.SUBNET, network.id):
+            if subnet.name.lower() not in names:
+                self._check_unused(subnet)
+                self.resources.leave(subnet, now)
+        for wanted in subnets:
+            identifier = f"{network.id}/subnets/{wanted.get('name')}"
+            if self.resources.get(identifier) is None:
+                _strip(kinds.SUBNET, wanted)
+                self.create(kinds.SUBNET, identifier, wanted, now)
+
+    def _change(self, resource: Resource, state: str) -> None:
+        if not resource.kind.polled:
+            return
+        seconds = self._boot * resource.kind.seconds
+        failure = self.coming_failure if resource.kind is machines.KIND else None
+        if failure is not None:
+            self.coming_failure, resource.failed = None, True
+        resource.changing, resource.until = state, self.clock.now() + seconds
+        self.operations.begin(resource.id, resource.kind.namespace, resource.location, seconds, failure)
+
+    def _accepted(self, resource: Resource, request: Request, status: int) -> Answer:
+        operation, headers = self.operations.latest(resource.id), _etag(resource)
+        if operation is None and status == 202:
+            status = 200
+        if operation is not None:
+            headers |= self.operations.headers(operation, request, resource.kind.polled)
+        return Answer(status, self._shown(resource, request), headers)
+
+    def _shown(self, resource: Resource, request: Request) -> dict[str, Any]:
+        """As the caller spells it, apart from the type, whose spelling is Azure's."""
+        names = match(resource.kind.path, request.path)
+        identifier = self._identifier(resource.kind, names) if names else resource.id
+        return resource.kind.shown(self.resources, resource, self.clock.now(), identifier)
+
+
+def match(template: str, path: str) -> dict[str, str] | None:
+    """Return the names in a path of a template, in the caller's spelling; None when it is another path."""
+    parts, wanted = path.split("/"), template.split("/")
+    if len(parts) != len(wanted):
+        return None
+    names = {}
+    for part, want in zip(parts, wanted, strict=True):
+        if want.startswith("{"):
+            names[want[1:-1]] = part
+        elif part.lower() != want.lower():
+            return None
+    return names
+
+
+def _bound(answer: Callable[[Any, Request, dict[str, str]], Answer], what: object) -> Handler:
+    return lambda request, names: answer(what, request, names)
+
+
+def _completed(kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
+    """Add to a body what its owner left to Azure."""
+    if kind.located:
+        body["location"] = str(body.get("location", "")).lower().replace(" ", "")
+    body["properties"] = {**copy.deepcopy(dict(kind.defaults)), **(body.get("properties") or {})}
+    for name, value in kind.fields.items():
+        body.setdefault(name, copy.deepcopy(value))
+    return body
+
+
+def _strip(kind: Kind, body: dict[str, Any]) -> None:
+    """Drop what only Azure says: callers may send back what they were shown."""
+    for name in [name for name in body if name in _ECHOED and name != "location"] + [
+        name for name, value in body.items() if value is None
+    ]:
+        body.pop(name, None)
+    properties = body.get("properties")
+    if not isinstance(properties, dict):
+        body["properties"] = {}
+        return
+    for name in ("provisioningState", *kind.read_only):
+        properties.pop(name, None)
+
+
+def _merge(body: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for name, value in wanted.items():
+        if isinstance(value, dict) and isinstance(body.get(name), dict):
+            _merge(body[name], value)
+        elif value is not None:
+            body[name] = value
+
+
+def _etag(resource: Resource) -> dict[str, str]:
+    return {"ETag": resource.etag} if resource.kind.etag else {}
+
+
+def _next_link(request: Request, last: str) -> str:
+    token = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+    base = re.sub(r"&%24skiptoken=[^&]*|&\$skiptoken=[^&]*", "", request.url)
+    return f"{base}&%24skiptoken={token}"
+
+
+def _place(request: Request) -> str:
+    token = request.query.get("$skiptoken", "")
+    try:
+        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+    except ValueError:
+        raise ArmError("InvalidSkipToken", "The provided skip token is not valid.") from None
