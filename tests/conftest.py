@@ -11,6 +11,8 @@ import pytest
 from tests import logs
 from tests.guard import blocking, loopback, skips
 
+pytest_plugins = ["tests.judge.plugin"]
+
 GUARD = pathlib.Path(loopback.__file__).parent
 _REPORT = pathlib.Path(tempfile.mkdtemp(prefix="novacron-tests-")) / "offences"
 _skipped: dict[str, str] = {}

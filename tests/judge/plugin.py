@@ -1,0 +1,125 @@
+"""Judges every exchange with a sandbox cloud in every test: one that breaks the cloud's own rules fails the test.
+
+The sandboxes of a run record what they are asked and what they answer; after each phase of a test, what is new is held
+to the cloud's specification.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from tests.judge.verdict import Judge
+
+
+def _azure() -> Judge | None:
+    from tests.judge.openapi import Azure
+
+    folder = os.environ.get("AZURE_SPECS_DIR")
+    return Azure(Path(folder)) if folder else None
+
+
+def _gcp() -> Judge | None:
+    from tests.judge.discovery import Google
+
+    return Google()
+
+
+# Made when the first exchange is there: reading a cloud's specification takes a while.
+_JUDGES: dict[str, Callable[[], Judge | None]] = {"azure": _azure, "gcp": _gcp}
+_SHOWN = 20
+
+
+class Court:
+    """The records of a folder, and how far they were judged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.operations: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.unjudged: Counter[str] = Counter()
+        self._judges: dict[str, Judge | None] = {}
+        self._read: Counter[Path] = Counter()
+
+    def breaches(self) -> list[str]:
+        """Judge what is new; return what is wrong with it, each with the operation and the path of the field."""
+        found = []
+        for path in sorted(self.folder.glob("*.jsonl")):
+            cloud = path.name.partition("-")[0]
+            if cloud not in self._judges:
+                self._judges[cloud] = _JUDGES[cloud]()
+            judge = self._judges[cloud]
+            for line in self._new_lines(path):
+                if judge is None:
+                    self.unjudged[cloud] += 1
+                    continue
+                exchange = json.loads(line)
+                verdict = judge.judge(exchange)
+                self.operations[cloud][verdict.operation] += 1
+                where = f"{cloud} {verdict.operation} ({exchange['status']})"
+                found += [f"{where}: {breach}" for breach in verdict.breaches]
+        return found
+
+    def _new_lines(self, path: Path) -> list[bytes]:
+        with path.open("rb") as record:
+            record.seek(self._read[path])
+            # A line that is being written is for the next time.
+            text = record.read()
+            whole = text[: text.rfind(b"\n") + 1]
+        self._read[path] += len(whole)
+        return whole.splitlines()
+
+
+_court: Court | None = None
+
+
+def pytest_configure() -> None:
+    global _court
+    _court = Court(Path(tempfile.mkdtemp(prefix="novacron-exchanges-")))
+    os.environ["SANDBOX_RECORD"] = str(_court.folder)
+
+
+def pytest_unconfigure() -> None:
+    if _court is not None:
+        shutil.rmtree(_court.folder)
+        os.environ.pop("SANDBOX_RECORD", None)
+
+
+def _judged() -> Generator[None, object, object]:
+    try:
+        result = yield
+    finally:
+        breaches = _court.breaches() if _court else []
+        if breaches:
+            more = [f"... and {len(breaches) - _SHOWN} more"] if len(breaches) > _SHOWN else []
+            pytest.fail("\n".join(["breaches of the cloud's rules:", *breaches[:_SHOWN], *more]), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    return (yield from _judged())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    return (yield from _judged())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    return (yield from _judged())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _court is None:
+        return
+    for cloud, operations in sorted(_court.operations.items()):
+        count, kinds = operations.total(), len(operations)
+        terminalreporter.line(f"judged {count} exchanges with {cloud}, of {kinds} operations")
+    for cloud, count in sorted(_court.unjudged.items()):
+        terminalreporter.line(f"{count} exchanges with {cloud} were not judged: its specification is not here")
