@@ -173,7 +173,7 @@ class Client:
             found += answer.body["value"]
         return found
 
-    async def metrics(self, region: str, call: Call, **query: Any) -> Any:
+    async def metrics(self, region: str, call: Call, **query: Any) -> list[Any]:
         """Call metrics:getBatch in a region (`MetricsClient.query_resources`); return its "values"."""
         opened = await self._open()
         client = self._metrics.get(region)
@@ -186,7 +186,8 @@ class Client:
             return answers[-1].http_response
 
         answer = await self._call("metrics.getBatch", send, call, region=region)
-        return answer.body["values"]
+        values: list[Any] = answer.body["values"]
+        return values
 
     async def logs(self, workspace: str, query: str, call: Call) -> list[list[Any]]:
         """Ask Log Analytics; return the rows of the first table."""

@@ -134,6 +134,8 @@ class Fleet:
         regions = set(await self._regions.asked(request.regions, query, call))
         options = _options(request.provider_options)
         observed = self._clock.time()
+        # Read with the first page of this answer, for all its pages: Azure pages each list in its own way.
+        others: list[dict[str, Any]] = []
 
         async def fetch(_: str, token: str, wanted: int) -> NativePage[compute_pb2.Instance]:
             reads: list[Callable[[], Awaitable[dict[str, Any]]]] = [
@@ -142,7 +144,9 @@ class Fleet:
                 lambda: self._subscription("networkInterfaces", call),
                 lambda: self._subscription("publicIPAddresses", call),
             ]
-            page, power, cards, addresses = await each(reads, lambda read: read())
+            page, *read = await each(reads[:1] if others else reads, lambda read: read())
+            others.extend(read)
+            power, cards, addresses = others
             ips = {id_: raw["properties"].get("ipAddress") for id_, raw in addresses.items()}
             found = []
             for raw in page["value"]:

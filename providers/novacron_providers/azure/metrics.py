@@ -10,7 +10,7 @@ from novacron.cloud.v1 import common_pb2, compute_pb2, metrics_pb2
 
 from novacron_providers.azure.client import Client
 from novacron_providers.contract.call import Call
-from novacron_providers.contract.errors import InvalidArgument
+from novacron_providers.contract.errors import InvalidArgument, NotFound
 from novacron_providers.contract.metrics import Metrics, Points, SeriesKey, Window
 from novacron_providers.contract.names import ResourceName
 from novacron_providers.kit.concurrent import each
@@ -120,19 +120,30 @@ class Monitor(Metrics):
                 found += _memory_points(rows, names, window)
         return found
 
-    async def _batch(self, region: str, ids: Sequence[str], metrics: Sequence[str], window: Window, call: Call) -> Any:
+    async def _batch(
+        self, region: str, ids: Sequence[str], metrics: Sequence[str], window: Window, call: Call
+    ) -> list[Any]:
         sources = [SOURCES[metric] for metric in metrics]
-        return await self._client.metrics(
-            region,
-            call,
-            resource_ids=ids,
-            metric_namespace=NAMESPACE,
-            metric_names=[source.native for source in sources],
-            # Azure takes the beginnings of periods, from the start on and before the end: the same periods.
-            timespan=(datetime.fromtimestamp(window.start, UTC), datetime.fromtimestamp(window.end, UTC)),
-            granularity=timedelta(seconds=window.period),
-            aggregations=sorted({source.aggregation for source in sources}),
-        )
+        try:
+            return await self._client.metrics(
+                region,
+                call,
+                resource_ids=ids,
+                metric_namespace=NAMESPACE,
+                metric_names=[source.native for source in sources],
+                # Azure takes the beginnings of periods, from the start on and before the end: the same periods.
+                timespan=(datetime.fromtimestamp(window.start, UTC), datetime.fromtimestamp(window.end, UTC)),
+                granularity=timedelta(seconds=window.period),
+                aggregations=sorted({source.aggregation for source in sources}),
+            )
+        except NotFound:
+            # One machine that was deleted meanwhile fails them all.
+            if len(ids) == 1:
+                return []
+            middle = len(ids) // 2
+            halves = (ids[:middle], ids[middle:])
+            answers = await each(halves, lambda half: self._batch(region, half, metrics, window, call))
+            return [machine for answer in answers for machine in answer]
 
     async def _memory(self, ids: Sequence[str], window: Window, call: Call) -> list[list[Any]]:
         query = _MEMORY_QUERY.format(
