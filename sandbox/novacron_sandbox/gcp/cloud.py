@@ -18,6 +18,8 @@ from novacron_sandbox.server import CutConnectionError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+# The second is an older name that some libraries still use.
+_TOKEN_PATHS = (("token",), ("o", "oauth2", "token"))
 _READS = ("get", "list", "aggregatedList", "getFromFamily")
 
 
@@ -41,7 +43,7 @@ class Cloud:
             answer = refusal.answer()
         if answer is None:
             raise CutConnectionError
-        if request.path != ("token",):
+        if request.path not in _TOKEN_PATHS:
             self._record(request, answer)
         return answer.send(start_response)
 
@@ -51,7 +53,7 @@ class Cloud:
 
     def _serve(self, request: Request) -> Answer | None:
         target: Target | None = None
-        if request.path == ("token",):
+        if request.path in _TOKEN_PATHS:
             action = "token"
         elif request.path[0] == "v1" and request.path[-1].endswith(":generateAccessToken"):
             action = "generateAccessToken"

@@ -20,8 +20,8 @@ TARGET = f"novacron-target@{PROJECT}.iam.gserviceaccount.com"
 _POOL = f"//iam.googleapis.com/projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/sandbox/providers/oidc"
 _ISSUER = "https://oidc.novacron.invalid"
 _SUBJECT = "system:serviceaccount:novacron:cloud"
-# An assertion is for the address it is sent to, or for the one that Google's libraries always name.
-_TOKEN_AUDIENCE = "https://oauth2.googleapis.com/token"
+# An assertion is for the address it is sent to, or for one that libraries always name.
+_TOKEN_AUDIENCES = ("https://oauth2.googleapis.com/token", "https://accounts.google.com/o/oauth2/token")
 _SERVICES = ("https://compute.googleapis.com/", "https://monitoring.googleapis.com/")
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -98,7 +98,7 @@ class Directory:
             claims = self._signer.claims(form.get("assertion", ""))
             if claims is None or claims.get("iss") != ACCOUNT:
                 return _refused("invalid_grant", "Invalid JWT Signature.")
-            if claims.get("aud") not in (self.token_url, _TOKEN_AUDIENCE):
+            if claims.get("aud") not in (self.token_url, *_TOKEN_AUDIENCES):
                 return _refused("invalid_grant", "Invalid JWT: Failed audience check.")
             return Answer({"access_token": self.issue(), "expires_in": _LIFETIME - 1, "token_type": "Bearer"})
         if form.get("grant_type") == _EXCHANGE_GRANT:

@@ -184,7 +184,9 @@ def _disk(store: Store, zone: str, machine: str, index: int, asked: dict[str, An
         if body.get("users"):
             message = f"The disk resource '{path}' is already being used by '{body['users'][0]}'"
             raise GoogleError(400, "resourceInUseByAnotherResource", message)
-    shared = {field: body[field] for field in ("architecture", "licenses", "guestOsFeatures") if field in body}
+    shared: dict[str, Any] = {
+        field: body[field] for field in ("architecture", "licenses", "guestOsFeatures") if field in body
+    }
     attached: dict[str, Any] = {
         "kind": "compute#attachedDisk",
         "type": "PERSISTENT",
