@@ -63,6 +63,8 @@ class Cloud:
         else:
             raise not_found(request.url)
         self.ledger.called(action, request.query.get("requestId", ""))
+        if target is not None:
+            self._directory.check(request.bearer)
         fault = self.faults.take(action)
         if fault and fault.kind == "slow":
             time.sleep(fault.seconds)
@@ -71,7 +73,6 @@ class Cloud:
         if fault and not fault.after and not exhausted:
             return faults.answer(fault)
         if target is not None:
-            self._directory.check(request.bearer)
             answer = Answer(self._answer(target, request, exhausted))
         else:
             answer = self._directory.token(request) if action == "token" else self._directory.impersonate(request)

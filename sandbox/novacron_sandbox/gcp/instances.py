@@ -49,7 +49,9 @@ def not_ready(resource: Resource) -> GoogleError:
 
 def path_of(link: str, project: str) -> str:
     """Return the path that a full or partial link means."""
-    return link[link.index("projects/") :] if "projects/" in link else f"projects/{project}/{link}"
+    if "projects/" in link:
+        return link[link.index("projects/") :]
+    return f"projects/{project}/" + link.removeprefix("/")
 
 
 def find_image(store: Store, path: str) -> Resource:

@@ -84,17 +84,14 @@ class Operations:
 
     def get(self, path: str) -> dict[str, Any]:
         """Return an operation as it is now. Raises GoogleError notFound."""
-        if path not in self._all:
-            raise not_found(path)
-        return self._all[path].view(self.clock.now())
+        return self._find(path).view(self.clock.now())
 
     def wait(self, path: str) -> dict[str, Any]:
         """Return an operation once it is done, or as it is after two minutes. Raises GoogleError notFound."""
-        latest = time.monotonic() + _LONGEST_WAIT
-        while (found := self.get(path))["status"] != "DONE" and time.monotonic() < latest:
-            left = (self._all[path].ends - self.clock.now()) / self.clock.rate
-            time.sleep(min(max(left, 0.001), 0.2))
-        return found
+        operation, latest = self._find(path), time.monotonic() + _LONGEST_WAIT
+        while (left := operation.ends - self.clock.now()) > 0 and time.monotonic() < latest:
+            time.sleep(min(max(left / self.clock.rate, 0.001), 0.2))
+        return operation.view(self.clock.now())
 
     def list(self, collection: str) -> list[dict[str, Any]]:
         """Return those of a place, by name."""
@@ -105,6 +102,12 @@ class Operations:
         """Forget an operation. Raises GoogleError notFound."""
         if self._all.pop(path, None) is None:
             raise not_found(path)
+
+    def _find(self, path: str) -> Operation:
+        found = self._all.get(path)
+        if found is None:
+            raise not_found(path)
+        return found
 
     def clear(self) -> None:
         """Forget them all."""

@@ -71,13 +71,13 @@ class RpcServer:
 
     def _answer(self, action: str, asked: Any, context: grpc.ServicerContext, answer: Callable[[Any], Any]) -> Any:
         self._ledger.called(action)
+        bearer = dict(context.invocation_metadata()).get("authorization", "")
+        self._directory.check(str(bearer).removeprefix("Bearer "))
         fault = self._faults.take(action)
         if fault and fault.kind == "slow":
             time.sleep(fault.seconds)
         elif fault and not fault.after:
             raise odd.error(fault)
-        bearer = dict(context.invocation_metadata()).get("authorization", "")
-        self._directory.check(str(bearer).removeprefix("Bearer "))
         found = answer(asked)
         if fault and fault.kind != "slow":
             raise odd.error(fault)
