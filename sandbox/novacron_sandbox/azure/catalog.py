@@ -137,4 +137,5 @@ def location(subscription: str, name: str) -> dict[str, Any]:
             "latitude": "52.3667",
             "pairedRegion": [{"name": pair, "id": f"/subscriptions/{subscription}/locations/{pair}"}],
         },
+        "availabilityZoneMappings": [{"logicalZone": zone, "physicalZone": f"{name}-az{zone}"} for zone in ZONES],
     }

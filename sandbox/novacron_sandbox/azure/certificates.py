@@ -14,7 +14,7 @@ _PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Certificates:
-    """Files of a folder: `ca_file` is what clients have to trust, `certificate_file` what the application logs in with."""
+    """Files of a folder: `ca_file` is what clients have to trust, `certificate_file` what an application logs in by."""
 
     def __init__(self, folder: Path) -> None:
         self.ca_file, self.certificate_file = folder / "ca.pem", folder / "application.pem"

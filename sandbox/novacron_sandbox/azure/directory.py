@@ -89,7 +89,7 @@ class Directory:
             if request.header("metadata") != "true":
                 return _oauth_error("invalid_request", "Required metadata header not specified")
         elif request.path == "/msi/token":
-            if not hmac.compare_digest(request.header("x-identity-header"), self._identity_header):
+            if not _same(request.header("x-identity-header"), self._identity_header):
                 return _oauth_error("unauthorized", "The identity header is missing or wrong.", 401)
         else:
             return _oauth_error("not_found", f"There is nothing at {request.path}.", 404)
@@ -121,7 +121,7 @@ class Directory:
         if form.get("client_assertion_type") == _ASSERTION:
             if (trouble := self._trouble_with(form.get("client_assertion", ""))) is not None:
                 return _oauth_error("invalid_client", trouble, 401)
-        elif not hmac.compare_digest(form.get("client_secret", ""), self._client_secret):
+        elif not _same(form.get("client_secret", ""), self._client_secret):
             message = "AADSTS7000215: Invalid client secret provided."
             return _oauth_error("invalid_client", message, 401)
         if not self._known(resource):
@@ -168,7 +168,7 @@ class Directory:
 
     def _read(self, token: str) -> Any:
         text, _, seal = token.rpartition(".")
-        if not hmac.compare_digest(_encoded(hmac.digest(self._sealing, text.encode(), sha256)).encode(), seal.encode()):
+        if not _same(_encoded(hmac.digest(self._sealing, text.encode(), sha256)), seal):
             return None
         return json.loads(_decoded(text.partition(".")[2]))
 
@@ -196,6 +196,10 @@ class Directory:
 def _oauth_error(error: str, description: str, status: int = 400) -> Answer:
     value = {"error": error, "error_description": description, "correlation_id": str(uuid.uuid4())}
     return Answer(status, value)
+
+
+def _same(given: str, right: str) -> bool:
+    return hmac.compare_digest(given.encode(), right.encode())
 
 
 def _encoded(data: bytes) -> str:

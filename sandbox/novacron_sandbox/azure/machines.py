@@ -122,7 +122,11 @@ def _prepare_image(machine: Resource, size: Size) -> None:
     profile = machine.properties.setdefault("osProfile", {})
     if not profile.get("computerName") or not profile.get("adminUsername"):
         raise ArmError("InvalidParameter", "Required parameter 'osProfile' is missing (null).")
-    keys = profile.get("linuxConfiguration", {}).get("ssh", {}).get("publicKeys")
+    linux = profile.get("linuxConfiguration", {})
+    if "disablePasswordAuthentication" in linux:
+        # Azure takes the word for the value.
+        linux["disablePasswordAuthentication"] = str(linux["disablePasswordAuthentication"]).lower() == "true"
+    keys = linux.get("ssh", {}).get("publicKeys")
     if not (profile.get("adminPassword") or keys or machine.found.get("credentials")):
         raise ArmError("InvalidParameter", "Required parameter 'adminPassword' is missing (null).")
     machine.found["credentials"] = True

@@ -52,7 +52,6 @@ class Subscription:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = HttpRequest(method, url, params=parameters, json=body, headers=named)
         answer: AsyncHttpResponse = await self.compute._client.send_request(request)
-        await answer.read()
         return answer
 
     async def interface(self, name: str, *, public: bool = True, region: str = "westeurope") -> str:
