@@ -319,6 +319,9 @@ def test_operations_are_listed_and_waiting_holds_up_nobody(sandbox: Sandbox, pro
     project.wait(begun)
     with pytest.raises(NotFound):
         project.operations.wait(project=project.name, zone=ZONE, operation="operation-none")
+    project.operations.delete(project=project.name, zone=ZONE, operation=begun.name)
+    with pytest.raises(NotFound):
+        project.operations.get(project=project.name, zone=ZONE, operation=begun.name)
     network = compute_v1.Network(name="net-1", auto_create_subnetworks=False)
     made = client(compute_v1.NetworksClient, sandbox).insert_unary(project=project.name, network_resource=network)
     operations = client(compute_v1.GlobalOperationsClient, sandbox)

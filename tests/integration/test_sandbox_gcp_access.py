@@ -117,6 +117,33 @@ def test_the_metadata_server_wants_its_header(sandbox: Sandbox) -> None:
         assert json.load(answer)["token_type"] == "Bearer"
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("project/project-id", "novacron-sandbox"),
+        ("project/numeric-project-id", "618033988749"),
+        ("universe/universe-domain", "googleapis.com"),
+        ("instance/service-accounts/default/email", "novacron@novacron-sandbox.iam.gserviceaccount.com"),
+        ("instance/service-accounts/default/scopes", SCOPES[0]),
+        ("instance/service-accounts/default/", "token"),
+        ("instance/service-accounts/default/?recursive=true", '"aliases"'),
+        ("instance/service-accounts/nobody/email", 404),
+        ("instance/service-accounts/default/identity", 404),
+        ("instance/attributes/", 404),
+    ],
+)
+def test_the_metadata_server_tells_what_a_machine_may_know(sandbox: Sandbox, path: str, said: str | int) -> None:
+    url = f"http://{sandbox.gcp['metadata_host']}/computeMetadata/v1/{path}"
+    request = urllib.request.Request(url, headers={"Metadata-Flavor": "Google"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert isinstance(said, str)
+            assert said in answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        assert refusal.code == said
+
+
 @pytest.mark.parametrize("bearer", ["", "ya29.made-up", "a.b.c", "expired"])
 def test_a_call_without_a_good_token_is_refused(sandbox: Sandbox, bearer: str) -> None:
     bearer = sandbox.gcp["expired_token"] if bearer == "expired" else bearer

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import InvalidArgument, NotFound, ResourceExhausted
+from google.api_core.exceptions import (
+    InternalServerError,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    ServiceUnavailable,
+    Unauthenticated,
+)
 from google.cloud import monitoring_v3
 from novacron_sandbox import Sandbox
 from novacron_sandbox.world import activity, moments
@@ -212,9 +220,17 @@ def test_what_monitoring_refuses(metrics: Metrics) -> None:
 
 
 def test_odd_days_can_be_had_by_name(basic: Sandbox, metrics: Metrics) -> None:
-    basic.fault("timeSeries.list", "throttle", cloud="gcp")
-    with pytest.raises(ResourceExhausted):
-        metrics.series("cpu/utilization", _now() - 600, _now())
+    for kind, error in (
+        ("throttle", ResourceExhausted),
+        ("unavailable", ServiceUnavailable),
+        ("reset", ServiceUnavailable),
+        ("html500", InternalServerError),
+        ("denied", PermissionDenied),
+        ("expired", Unauthenticated),
+    ):
+        basic.fault("timeSeries.list", kind, cloud="gcp", after=kind == "reset")
+        with pytest.raises(error):
+            metrics.series("cpu/utilization", _now() - 600, _now())
     assert metrics.series("cpu/utilization", _now() - 600, _now())
 
 
