@@ -114,17 +114,19 @@ class Table:
             horizon: Number of the newest period that is not looked at any more.
         """
         added: list[int] = []
+        touched: list[int] = []
         cells: dict[int, tuple[list[int], list[float]]] = {}
         for series in found:
             row = self.rows.get(series.key)
             if row is None:
                 row = self._add(series.key)
                 added.append(row)
-            self._groups[row] = group
+            touched.append(row)
             for time, value in zip(series.times, series.values, strict=True):
                 rows, values = cells.setdefault(math.ceil(time / period - 1e-6), ([], []))
                 rows.append(row)
                 values.append(value)
+        self._groups[touched] = group
         is_new = np.zeros(self._size, np.bool_)
         is_new[added] = True
         columns = (self._column(index, period, *cells[index], is_new, horizon) for index in sorted(cells))
