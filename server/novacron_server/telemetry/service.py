@@ -133,7 +133,10 @@ class Telemetry:
             yield audience
         finally:
             if audience.leave():
-                self._ends[audience] = asyncio.create_task(self._end(key, audience))
+                if self._is_closing:
+                    audience.close()
+                else:
+                    self._ends[audience] = asyncio.create_task(self._end(key, audience))
 
     async def _end(self, key: _Key, audience: Audience) -> None:
         """Forget an audience that nobody comes back to."""

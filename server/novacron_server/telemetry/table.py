@@ -170,6 +170,10 @@ class Table:
         newest, rows = self.newest, self._of(group)
         return rows[(newest.times[rows] < time) & ~np.isnan(newest.values[rows])]
 
+    def has_value(self, resource: str) -> bool:
+        """Whether a series of a resource has a value now."""
+        return any(not math.isnan(self.newest.values[self.rows[key]]) for key in self.series_of.get(resource, ()))
+
     def behind(self, group: int, since: float, now: float) -> float:
         """Oldest of the newest times of a cadence's series, those from before `since` left out; `now` for none."""
         times = self.newest.times[self._of(group)]

@@ -2,6 +2,7 @@
 
 import pytest
 from google.protobuf import duration_pb2
+from novacron.cloud.v1 import compute_pb2
 from novacron_providers.contract import Call
 from novacron_providers.contract.errors import Throttled, Unavailable
 
@@ -110,6 +111,23 @@ async def test_region_without_wanted_instances_is_listed_but_not_read(lab: Lab) 
     await lab.clock.advance(120)
     assert lab.cloud.calls["list"] == 3
     assert lab.cloud.calls["collect"] == 0
+
+
+async def test_instance_that_is_off_is_read_until_its_last_value_is_void_and_again_when_it_is_on(lab: Lab) -> None:
+    name = lab.cloud.add("i-1")
+    lab.cloud.add("i-2")
+    reader = await lab.synced(metrics=[CPU])
+    lab.cloud.fleet["east"]["i-1"].state = compute_pb2.INSTANCE_STATE_STOPPED
+    lab.cloud.silent.add("i-1")
+    await lab.clock.advance(600)
+    assert lab.cloud.reads[1][2] == ["i-1", "i-2"]
+    assert lab.cloud.reads[-1][2] == ["i-2"]
+    assert (CPU, name) not in reader.values()
+    lab.cloud.fleet["east"]["i-1"].state = compute_pb2.INSTANCE_STATE_RUNNING
+    lab.cloud.silent.clear()
+    lab.telemetry.inventory_changed("toy")
+    await lab.clock.settle()
+    assert (CPU, name) in reader.values()
 
 
 async def test_condition_on_region_narrows_the_regions(lab: Lab) -> None:
