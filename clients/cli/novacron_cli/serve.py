@@ -45,12 +45,14 @@ def serve(
     loaded = load(config, {name: value for name, value in flags.items() if value is not None})
     # After `load`, which tells when the server is not installed.
     from novacron_server import app
+    from novacron_server.security.seal import KeyFileError
+    from novacron_server.state.errors import StoreError
 
     if until_stdin_closes:
         _stop_with_stdin()
     try:
         app.run(loaded)
-    except OSError as error:
+    except (OSError, KeyFileError, StoreError) as error:
         raise fail(str(error)) from None
 
 
