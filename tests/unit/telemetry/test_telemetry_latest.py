@@ -4,6 +4,7 @@ import pytest
 from novacron.cloud.v1 import metrics_pb2
 from novacron_providers.contract import from_status
 from novacron_providers.contract.errors import InvalidArgument, NotFound, PageTokenInvalid, Unavailable
+from novacron_providers.contract.paging import encode_token
 
 from tests.unit.telemetry.lab import Lab, latest_request
 from tests.unit.telemetry.toycloud import CPU, CREDITS, READ, ToyCloud
@@ -116,6 +117,15 @@ async def test_token_of_another_query_is_refused(lab: Lab) -> None:
     for fields in ({"metrics": [CPU], "page_token": first.next_page_token}, {"page_token": "zzz"}):
         with pytest.raises(PageTokenInvalid):
             await lab.latest(**fields)
+
+
+async def test_token_that_somebody_made_up_is_refused(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    request = latest_request()
+    for state in ("x", 7, ["a", "b"], ["a", "b", 7], ["a", "b", ["c"]]):
+        request.page_token = encode_token(request, state)
+        with pytest.raises(PageTokenInvalid):
+            await lab.telemetry.get_latest_metrics(request, lab.call)
 
 
 async def test_negative_numbers_are_refused(lab: Lab) -> None:

@@ -6,7 +6,14 @@ import pytest
 import structlog
 from novacron.cloud.v1 import metrics_service_pb2, streams_pb2
 from novacron_providers.contract import from_status
-from novacron_providers.contract.errors import InvalidArgument, NotFound, ShuttingDown, Unavailable
+from novacron_providers.contract.errors import (
+    CredentialsInvalid,
+    InvalidArgument,
+    NotFound,
+    ShuttingDown,
+    Unavailable,
+    Unsupported,
+)
 
 from tests.unit.telemetry.lab import Lab
 from tests.unit.telemetry.toycloud import CPU, CREDITS, READ, ToyCloud
@@ -390,6 +397,47 @@ async def test_bad_request_names_the_field_and_the_way_out(
 async def test_unknown_provider_is_not_found(lab: Lab) -> None:
     with pytest.raises(NotFound):
         await anext(lab.responses(parent="providers/mars"))
+
+
+async def test_provider_without_metrics_is_unsupported(lab: Lab) -> None:
+    lab.providers.without_metrics.add("toy")
+    with pytest.raises(Unsupported):
+        await anext(lab.responses())
+
+
+async def test_connection_that_lacks_an_area_says_so(lab: Lab) -> None:
+    lab.cloud.able = ()
+    with pytest.raises(Unsupported):
+        await anext(lab.responses())
+
+
+async def test_provider_that_cannot_be_connected_to_hides_no_other(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    lab.providers.clouds["apart"] = ToyCloud(lab.clock, "apart")
+    lab.providers.configs["apart"] = lab.providers.configs["toy"]
+    lab.providers.faults["apart"] = CredentialsInvalid("expired")
+    reader = await lab.synced(parent="providers/-", metrics=[CPU])
+    assert len(reader.values()) == 1
+    with pytest.raises(CredentialsInvalid):
+        await anext(lab.responses(parent="providers/apart"))
+
+
+async def test_large_table_comes_in_parts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("novacron_server.telemetry.roster.SERIES", 4)
+    for n in range(5):
+        lab.cloud.add(f"i-{n}")
+    reader = await lab.synced()
+    assert reader.kinds[:4] == ["opened", "table", "table", "table"]
+    assert [event.table.first_slot for event in reader.events[1:4]] == [0, 4, 8]
+    assert len(reader.values()) == 10
+    for n in range(5, 8):
+        lab.cloud.add(f"i-{n}")
+    lab.telemetry.inventory_changed("toy")
+    await lab.clock.advance(60)
+    late = await lab.synced()
+    assert late.series == reader.series
+    assert late.values() == reader.values()
+    assert len(late.values()) == 16
 
 
 async def test_too_many_series_are_refused(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
