@@ -1,13 +1,12 @@
 """The demo from end to end, and that nothing is left of it however it ends."""
 
 import os
-import pty
 import re
-import select
 import socket
 import subprocess
 import sys
-import time
+
+from tests.integration.test_cli_terminal import IN_TERMINAL, TERMINAL, plain
 
 DEMO = [sys.executable, "-m", "novacron_cli", "demo", "--instances", "2"]
 ADDRESSES = re.compile(r"127\.0\.0\.1:(\d+)")
@@ -67,31 +66,25 @@ def test_a_signal_ends_all_of_it() -> None:
 
 
 def test_in_a_terminal_it_draws_bars_and_a_table_that_moves_until_ctrl_c() -> None:
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execve(sys.executable, DEMO, os.environ | {"TERM": "xterm-256color", "COLUMNS": "140"})
-    plain, asked, end = "", False, time.monotonic() + 55
     # A table whose sparkline has two values has moved.
     moved = re.compile(r"i-[0-9a-f]+ +web-1 +t3\.micro +us-east-1 +running +[▁▂▃▄▅▆▇█]{2,} +\d")
-    try:
-        while time.monotonic() < end:
-            if not select.select([terminal], [], [], 1)[0]:
-                continue
-            try:
-                plain += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", os.read(terminal, 65536).decode(errors="replace"))
-            except OSError:
-                # Linux tells the end of a terminal as an error.
-                break
-            if not asked and moved.search(plain):
+    command = [*IN_TERMINAL, *DEMO[3:]]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=os.environ | TERMINAL
+    ) as demo:
+        assert demo.stdin is not None
+        assert demo.stdout is not None
+        out, asked = b"", False
+        while chunk := demo.stdout.read(65536):
+            out += chunk
+            if not asked and moved.search(plain(out.decode(errors="replace"))):
                 asked = True
-                os.write(terminal, b"\x03")
-        _, status = os.waitpid(child, 0)
-    finally:
-        os.close(terminal)
-    assert asked, plain
-    assert os.waitstatus_to_exitcode(status) == 0, plain
-    assert "━" in plain
-    assert "100 %" in plain
-    assert re.search(r"INSTANCE +NAME +TYPE +REGION +STATE +CPU +NET IN +NET OUT +DISK READ +DISK WRITE", plain)
-    assert plain.rstrip().endswith("gone with them.")
-    assert nothing_listens(plain)
+                demo.stdin.write(b"\x03")
+    drawn = plain(out.decode())
+    assert asked, drawn
+    assert demo.returncode == 0, drawn
+    assert "━" in drawn
+    assert "100 %" in drawn
+    assert re.search(r"INSTANCE +NAME +TYPE +REGION +STATE +CPU +NET IN +NET OUT +DISK READ +DISK WRITE", drawn)
+    assert drawn.rstrip().endswith("gone with them.")
+    assert nothing_listens(drawn)
