@@ -122,15 +122,17 @@ async def test_a_lone_process_goes_on_with_everything_at_once(store: Store) -> N
     name = (await replica.create()).name
     await replica.seen(name, is_at("launch"))
     # As if it had died: its lease goes on for long.
-    async with bed_on(store) as alone:
-        alone.methods["create_instance"] = method
-        await alone.restart()
-        method.gate.set()
-        assert (await alone.end(name)).state == SUCCEEDED
-        # The other one finds out when it writes, and not before: nothing of it was kept.
-        assert (await replica.get(name)).state == SUCCEEDED
-        assert len(alone.ended) == 1 and not replica.ended
+    alone = Bed(store)
+    alone.methods["create_instance"] = method
+    assert await alone.launch() == 1
+    await reached(lambda: method.sent == 2)
+    method.gate.set()
+    assert (await alone.end(name)).state == SUCCEEDED
+    # The other one finds out when it writes.
+    assert (await replica.seen(name, lambda operation: operation.done)).state == SUCCEEDED
+    assert len(alone.ended) == 1 and not replica.ended
     await replica.operations.close()
+    await alone.operations.close()
 
 
 @pytest.fixture
