@@ -116,11 +116,11 @@ async def test_a_cloud_that_is_not_there() -> None:
 async def test_an_attempt_takes_no_longer_than_the_timeout() -> None:
     config = provider_pb2.ProviderConfig()
     config.timeout.FromMilliseconds(300)
-    with stub_aws(Answer(delay=1.0), ZONES) as stub:
+    with stub_aws(Answer(delay=6.0), ZONES) as stub:
         connection = connect(stub.endpoint, timeout=config.timeout)
         began = time.monotonic()
         assert await probe(connection) is None
-    assert time.monotonic() - began < 0.95
+    assert time.monotonic() - began < 5.0
 
 
 async def test_the_deadline_of_the_caller_bounds_the_sdk() -> None:
