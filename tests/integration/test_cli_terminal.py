@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -86,6 +87,31 @@ async def streamed(_: Any, __: Any) -> AsyncIterator[Message]:
         yield script.metrics(batch(1_700_000_000 + second, 0, [0.25 + second / 1000], sequence=1 + second))
 
 
+async def test_ctrl_c_leaves_the_operation_and_says_how_to_follow_it() -> None:
+    watching = asyncio.Event()
+
+    async def hang(_: Any, __: Any) -> AsyncIterator[Message]:
+        yield script.operations(OperationEvent(control=script.opened("e")))
+        watching.set()
+        await asyncio.Event().wait()
+
+    answers: dict[type[Message], script.Answer] = {CreateInstanceRequest: created}
+    async with script.serve(answers, {WatchOperationRequest: hang}) as address:
+        process = await asyncio.create_subprocess_exec(
+            *IN_TERMINAL[3:],
+            *("instances", "create", "--image", "ami-1", "--server", address),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        await watching.wait()
+        process.send_signal(signal.SIGINT)
+        _, told = await process.communicate()
+    assert process.returncode == 130
+    assert told.decode().splitlines()[-2:] == [
+        "it goes on; follow it with: novacron-cloud operations watch providers/aws/operations/1",
+        "interrupted",
+    ]
+
+
 async def test_a_terminal_gets_tables_bars_and_a_table_that_moves() -> None:
     answers: dict[type[Message], script.Answer] = {ListInstancesRequest: listed, CreateInstanceRequest: created}
     streams: dict[type[Message], script.Stream] = {WatchOperationRequest: watched, StreamMetricsRequest: streamed}
@@ -99,7 +125,7 @@ async def test_a_terminal_gets_tables_bars_and_a_table_that_moves() -> None:
     assert re.search(rf"{WEB.name} +web +running +us-east-1", plain(shown))
     assert "─" in shown
 
-    assert re.search(r"web [━╸]+ +50 % 0:00:0\d Launch", plain(made))
+    assert re.search(r"web [━╸╺]+ +50 % 0:00:0\d Launch", plain(made))
     assert re.search(r"web ━+ 100 % 0:00:0\d succeeded", plain(made))
     assert plain(made).rstrip().endswith(f"{WEB.name} running")
 

@@ -1,6 +1,7 @@
 """`novacron-cloud sandbox`: a cloud on loopback, to play with."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -52,11 +53,11 @@ def sandbox(
             raise fail(str(error)) from None
 
 
-def usage(aws: dict[str, object], period: float, lag: float) -> str:
+def usage(aws: Mapping[str, Any], period: float, lag: float) -> str:
     """How to use a sandbox that runs."""
     return f"""\
 AWS        {aws["endpoint"]}
-regions    {" ".join(map(str, aws["regions"] if isinstance(aws["regions"], list) else ()))}
+regions    {" ".join(aws["regions"])}
 image      {aws["image"]}
 
 register it with a server:

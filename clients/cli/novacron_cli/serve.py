@@ -60,11 +60,11 @@ def _stop_with_stdin() -> None:
     """Stop this process as SIGTERM does when its parent, which holds the other end of standard input, is gone."""
     import os
     import signal
-    import sys
     import threading
 
     def wait() -> None:
-        while sys.stdin.buffer.read(4096):
+        # Not through sys.stdin: its lock, held by a thread that waits, breaks the end of the interpreter.
+        while os.read(0, 4096):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 

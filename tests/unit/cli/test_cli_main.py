@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from novacron_cli.main import app
+from novacron_cli.sandbox import usage
 from typer.testing import CliRunner
 
 NOUNS = ("providers", "instances", "operations", "metrics", "config")
@@ -80,3 +81,35 @@ def test_a_configuration_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> 
     assert shown.stderr.startswith("error: ")
     assert "did you mean 'listen'?" in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments"),
+    [
+        ("novacron_server.config", ["serve"]),
+        ("novacron_server.config", ["config", "show"]),
+        ("novacron_sandbox", ["sandbox"]),
+        ("novacron_sandbox", ["demo"]),
+    ],
+)
+def test_what_is_not_installed_is_named_with_the_way_to_get_it(
+    missing: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert f"(no {missing}): pip install 'novacron-cloud[" in result.stderr
+
+
+def test_the_sandbox_tells_people_how_to_use_it() -> None:
+    aws = {
+        "endpoint": "http://127.0.0.1:5",
+        "regions": ["us-east-1", "eu-west-1"],
+        "image": "ami-1",
+        "access_key_id": "AKIA1",
+        "secret_access_key": "s",
+    }
+    text = usage(aws, period=1, lag=0)
+    assert "regions    us-east-1 eu-west-1\n" in text
+    assert "novacron-cloud providers register aws --kind aws --endpoint http://127.0.0.1:5 " in text
+    assert "--option metrics.period=1 --option metrics.lag=0\n" in text
