@@ -67,7 +67,7 @@ SOURCES = {
     "cloud.instance.cpu.utilization": Source(
         "CPUUtilization", "Average", "Percent", "1", "CPU in use", "Share of its vCPUs that is in use.", scale=0.01
     ),
-    # CloudWatch's Disk* metrics are of the host's own disks; these are of EBS volumes, and Nitro instances alone have them.
+    # CloudWatch's Disk* are of the host's own disks; these are of EBS volumes, and only Nitro instances have them.
     "cloud.instance.disk.read_bytes": _bytes("EBSReadBytes", "Disk read", "read from EBS volumes"),
     "cloud.instance.disk.write_bytes": _bytes("EBSWriteBytes", "Disk written", "written to EBS volumes"),
     "cloud.instance.disk.read_operations": _counts("EBSReadOps", "operation", "Disk reads", "Reads from EBS volumes"),
