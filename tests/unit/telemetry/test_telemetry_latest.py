@@ -1,9 +1,11 @@
 """GetLatestMetrics: the newest values, as new as asked for, no call too many."""
 
+import asyncio
+
 import pytest
 from novacron.cloud.v1 import metrics_pb2
 from novacron_providers.contract import from_status
-from novacron_providers.contract.errors import InvalidArgument, NotFound, PageTokenInvalid, Unavailable
+from novacron_providers.contract.errors import InvalidArgument, NotFound, PageTokenInvalid, ShuttingDown, Unavailable
 from novacron_providers.contract.paging import encode_token
 
 from tests.unit.telemetry.lab import Lab, latest_request
@@ -44,6 +46,16 @@ async def test_running_stream_of_the_same_series_is_the_source(lab: Lab) -> None
     assert len((await lab.latest()).points) == 2
     assert len((await lab.latest(metrics=[CPU])).points) == 1
     assert (lab.cloud.calls["list"], lab.cloud.calls["collect"]) == (calls["list"], calls["collect"])
+
+
+async def test_close_ends_a_call_that_waits_for_the_cloud(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    lab.cloud.pause = 100.0
+    call = asyncio.create_task(lab.latest())
+    await lab.clock.advance(1)
+    await lab.telemetry.close()
+    with pytest.raises(ShuttingDown):
+        await call
 
 
 async def test_call_leaves_nothing_running(lab: Lab) -> None:

@@ -329,6 +329,16 @@ async def test_close_tells_readers_to_come_back_at_different_times(lab: Lab) -> 
         await anext(lab.responses())
 
 
+async def test_close_ends_a_stream_that_waits_for_its_first_reading(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    lab.cloud.pause = 100.0
+    reader = lab.open()
+    await lab.clock.advance(1)
+    await lab.telemetry.close()
+    assert reader.kinds == ["opened", "closing"]
+    assert isinstance(reader.error, ShuttingDown)
+
+
 async def test_named_resource_that_is_not_there_is_not_found(lab: Lab) -> None:
     lab.cloud.add("i-1")
     for name in ("i-9", "providers/toy/instances/east~i-9"):
