@@ -148,10 +148,10 @@ def kind_of(code: str, status: int = 0) -> type[CloudError]:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that AWS asks to wait; a date in Retry-After is not among what it sends."""
+    """Seconds that AWS asks to wait, at most an hour; a date in Retry-After is not among what it sends."""
     for header, scale in (("retry-after", 1.0), ("x-amz-retry-after", 0.001)):
         try:
-            return max(0.0, float(headers[header]) * scale)
+            return max(0.0, min(3600.0, float(headers[header]) * scale))
         except (KeyError, ValueError):
             continue
     return None
