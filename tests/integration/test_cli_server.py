@@ -178,6 +178,14 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert f"error: {key}: others can read it; run: chmod 600 {key}" in done.stderr.splitlines()
 
 
+def test_a_sandbox_that_dies_is_told() -> None:
+    with subprocess.Popen([*COMMAND, "sandbox", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sandbox:
+        assert sandbox.stdout is not None
+        os.kill(json.loads(sandbox.stdout.readline())["pid"], signal.SIGKILL)
+        _, told = sandbox.communicate(timeout=20)
+    assert (sandbox.returncode, told) == (1, b"error: the sandbox ended by itself\n")
+
+
 async def test_a_server_of_ones_own_that_cannot_start_says_why(tmp_path: Path) -> None:
     key = tmp_path / "sealing.key"
     key.write_bytes(b"")

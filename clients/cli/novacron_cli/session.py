@@ -25,7 +25,10 @@ OutputOption = Annotated[
     Format, typer.Option("--output", "-o", envvar="NOVACRON_OUTPUT", help="Tables for people or JSON for programs.")
 ]
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", parser=duration, metavar="DURATION", help="How long one call may take.")
+    float,
+    typer.Option(
+        "--timeout", parser=duration, metavar="DURATION", show_default="30s", help="How long one call may take."
+    ),
 ]
 
 
