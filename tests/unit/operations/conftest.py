@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from novacron_server.state.store import Store
 
-from tests.databases import database
+from tests.databases import database, postgresql
 from tests.unit.operations.bed import Bed, bed_on
 
-__all__ = ["bed", "database", "store"]
+__all__ = ["bed", "database", "postgresql", "store"]
 
 
 @pytest.fixture

@@ -5,16 +5,21 @@ import contextlib
 import pathlib
 import sqlite3
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 import structlog
-from novacron.cloud.v1 import compute_pb2
+from novacron.cloud.v1 import compute_pb2, operations_pb2
 from novacron.cloud.v1 import operations_service_pb2 as pb
 from novacron_providers.contract.call import Op
 from novacron_providers.contract.errors import Unavailable
 from novacron_server.operations import Operations
+from novacron_server.state import journal
+from novacron_server.state.errors import StoreUnavailable
 from novacron_server.state.store import Store
+from sqlalchemy import make_url
 
 from tests.unit.operations.bed import ANN, CANCELLED, SUCCEEDED, Bed, bed_on, is_at, reached
 
@@ -110,6 +115,87 @@ async def test_a_replica_that_stops_hands_over_at_once(store: Store) -> None:
         method.gate.set()
         assert (await b.end(name)).state == SUCCEEDED
         assert [operation.name for operation in b.ended] == [name]
+
+
+async def test_a_run_whose_operation_another_one_owns_is_ended(store: Store) -> None:
+    polls = 0
+    left = asyncio.Event()
+
+    async def method(request: Any, op: Op) -> compute_pb2.Instance:
+        try:
+            await op.until("running", probe)
+        finally:
+            left.set()
+        return compute_pb2.Instance()
+
+    async def probe() -> float:
+        nonlocal polls
+        polls += 1
+        return 0.0
+
+    replica = Replica(store, "a")
+    await replica.launch()
+    replica.methods["create_instance"] = method
+    name = (await replica.create()).name
+    await replica.seen(name, is_at("running"))
+    watching = asyncio.create_task(replica.end(name))
+    await store.write(partial(journal.adopt, owner="thief", lease=60.0, everything=True))
+    async with asyncio.timeout(10):
+        await left.wait()
+    before = polls
+    await replica.clock.advance(20)
+    assert polls == before
+    # Who waits here hears of the end all the same, wherever it comes.
+    thief = Bed(store)
+    assert await thief.launch() == 1
+    await thief.end(name)
+    assert (await watching).state == SUCCEEDED
+    await thief.operations.close()
+    await replica.operations.close()
+
+
+async def test_connections_that_are_cut_lose_nothing(postgresql: str) -> None:
+    count, cuts = 30, 5
+    sent: list[str] = []
+
+    async def send(token: str) -> str:
+        sent.append(token)
+        await asyncio.sleep(0.05)
+        return ""
+
+    async def method(request: Any, op: Op) -> compute_pb2.Instance:
+        for number in range(5):
+            await op.step(f"step-{number}", send)
+        return compute_pb2.Instance()
+
+    def cut() -> None:
+        with psycopg.connect(make_url(postgresql).set(drivername="postgresql").render_as_string(False)) as other:
+            other.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+    store = await Store.open(postgresql)
+    async with bed_on(store) as bed:
+        bed.methods["create_instance"] = method
+        started = await asyncio.gather(*(bed.create(f"web{number}") for number in range(count)))
+        for _ in range(cuts):
+            await asyncio.to_thread(cut)
+            await asyncio.sleep(0.05)
+        ends = await asyncio.gather(*(ended(bed, operation.name) for operation in started))
+        assert all(operation.state == SUCCEEDED for operation in ends)
+        # No step was sent again: its outcome was in the process, and was written as soon as that could be done.
+        assert len(sent) == len(set(sent)) == 5 * count
+    await store.close()
+
+
+async def ended(bed: Bed, name: str) -> operations_pb2.Operation:
+    """The end of an operation, asked for again when the database fails meanwhile."""
+    while True:
+        try:
+            return await bed.end(name)
+        except StoreUnavailable:
+            await asyncio.sleep(0.05)
 
 
 async def test_a_lone_process_goes_on_with_everything_at_once(store: Store) -> None:

@@ -202,6 +202,24 @@ async def test_a_take_over_and_the_old_owners_write_exclude_each_other(postgresq
     await other.close()
 
 
+async def test_a_write_waits_for_a_take_over_and_is_refused_then(postgresql: str) -> None:
+    one, other = await Store.open(postgresql), await Store.open(postgresql)
+    await begin(one, intent("a"), owner="old")
+
+    def take_slowly(connection: Connection) -> list[str]:
+        taken = journal.adopt(connection, "new", LEASE, everything=True)
+        time.sleep(0.3)
+        return taken
+
+    taking = asyncio.ensure_future(other.write(take_slowly))
+    await asyncio.sleep(0.15)
+    assert await keep(one, "a", "launch", Outcome(False, b"i-1"), owner="old") is None
+    assert await taking == ["a"]
+    assert await count(one, step) == 0
+    await one.close()
+    await other.close()
+
+
 async def test_two_replicas_that_get_the_same_request_begin_one_operation(postgresql: str) -> None:
     stores = [await Store.open(postgresql) for _ in range(3)]
     asked = [begin(stores[number % 3], intent("a", holds=INSTANCE), owner=str(number)) for number in range(9)]
