@@ -75,7 +75,7 @@ class Roster:
         An empty table is told too, so that one always comes.
         """
         first, after = (since.slots, since.sequence) if since else (0, -1)
-        removed = [s for s, ended in self._ended.items() if after < ended <= upto.sequence and s < upto.slots]
+        removed = [s for s, ended in self._ended.items() if after < ended <= upto.sequence]
         # Slots may be given while a reader takes these in; the list only grows, up to where they go is fixed.
         for start in range(first, upto.slots, SERIES):
             yield self._block(start, upto.slots)

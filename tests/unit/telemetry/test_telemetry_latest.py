@@ -84,6 +84,20 @@ async def test_max_staleness_is_never_exceeded(lab: Lab) -> None:
     assert len((await lab.latest(metrics=[CPU], max_staleness=0.0)).points) == 2
 
 
+async def test_reading_that_began_before_is_not_new_enough(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    await lab.synced(metrics=[CPU])
+    lab.cloud.pause = 10.0
+    # A list and a reading are under way until 80.
+    await lab.clock.advance(65)
+    asked = lab.clock.time()
+    call = asyncio.create_task(lab.latest(metrics=[CPU], max_staleness=0.0))
+    await lab.clock.advance(20)
+    assert not call.done()
+    await lab.clock.advance(20)
+    assert (await call).observe_time.ToSeconds() >= asked
+
+
 async def test_series_without_a_value_are_left_out(lab: Lab) -> None:
     lab.cloud.add("i-1")
     lab.cloud.add("i-2")

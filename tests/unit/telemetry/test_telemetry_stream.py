@@ -247,13 +247,37 @@ async def test_stream_ends_when_its_provider_is_unregistered(lab: Lab) -> None:
     assert isinstance(reader.error, NotFound)
 
 
+async def test_reader_that_comes_back_after_its_provider_does_not_meet_the_end_of_the_others(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    stuck, other = await lab.synced(heartbeat_interval=5.0), await lab.synced()
+    stuck.pause()
+    # The stuck one takes a heartbeat and no more, so it is still there when the provider is back.
+    await lab.clock.advance(30)
+    del lab.providers.clouds["toy"]
+    await lab.clock.advance(31)
+    assert isinstance(other.error, NotFound)
+    assert stuck.error is None
+    lab.providers.clouds["toy"] = lab.cloud
+    await lab.synced()
+
+
+async def test_provider_that_cannot_tell_its_regions_for_a_while_keeps_what_it_has(lab: Lab) -> None:
+    name = lab.cloud.add("i-1")
+    reader = await lab.synced(metrics=[CPU])
+    lab.cloud.broken[""] = Unavailable("no route")
+    await lab.clock.advance(180)
+    assert reader.last[CPU, name].time == lab.clock.time()
+    assert not reader.removed
+
+
 async def test_provider_that_is_configured_anew_is_read_anew(lab: Lab) -> None:
+    lab.cloud.period = 20
     lab.cloud.add("i-1")
     reader = await lab.synced(metrics=[CPU])
-    replacement = ToyCloud(lab.clock)
+    replacement = ToyCloud(lab.clock, period=10)
     name = replacement.add("i-7")
     lab.providers.clouds["toy"] = replacement
-    await lab.clock.advance(60)
+    await lab.clock.advance(30)
     assert reader.values() == {(CPU, name): replacement.value(CPU, "i-7", lab.clock.time())}
 
 
