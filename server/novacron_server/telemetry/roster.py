@@ -84,7 +84,7 @@ class Roster:
             yield frame.table(0, metrics_pb2.MetricTable(removed_slots=sorted(removed)))
 
     def _block(self, start: int, stop: int) -> bytes:
-        """The table event, without a position, of the slots from `start` on, at most SERIES of them and up to `stop`."""
+        """The table event, without a position, of the slots from `start` on, up to `stop` but at most SERIES."""
         stop = min(stop, start + SERIES)
         if (start, stop) not in self._blocks:
             # Whole blocks stay as they are for all readers to come; of the others only this one is kept.
