@@ -119,7 +119,8 @@ class Store:
                 batch.append(self._inbox.get())
             stopping = None in batch
             units = [unit for unit in batch if unit is not None]
-            self._transact(units)
+            if units:
+                self._transact(units)
             try:
                 self._loop.call_soon_threadsafe(_answer, units)
             except RuntimeError:
