@@ -19,11 +19,15 @@ setup: ## Install everything into .venv; instant when nothing has changed
 run: setup ## Show it at work: a sandbox cloud, the server, live metrics (ARGS="--for 30s" ends by itself)
 	@.venv/bin/novacron-cloud demo $(ARGS)
 
+# Most tests wait for processes and sockets, so that two at once take half the time. The tests of a file share what they
+# set up and stay together.
+PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile
+
 # A part of the tests says nothing about coverage, so with ARGS it is not measured.
 test: setup ## Run all tests with coverage, or some without (ARGS="tests/unit -k paging")
 ifeq ($(strip $(ARGS)),)
 	@.venv/bin/python -m coverage erase
-	@.venv/bin/python -m coverage run -m pytest; tests=$$?; \
+	@.venv/bin/python -m coverage run -m pytest $(PARALLEL); tests=$$?; \
 	.venv/bin/python -m coverage combine --quiet; .venv/bin/python -m coverage report; coverage=$$?; \
 	exit $$((tests ? tests : coverage))
 else

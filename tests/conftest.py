@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 
@@ -53,6 +54,8 @@ def pytest_configure() -> None:
     os.environ[loopback.VARIABLE] = str(_REPORT)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH")]))
     logs.keep()
+    # Ignored where a shell runs the tests in its background; processes that tests start and interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     loopback.install()
     blocking.install(_report)
 

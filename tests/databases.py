@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from novacron_server.state.schema import migrate
+from novacron_server.state.tables import database as database_table
+from novacron_server.state.tables import metadata
+from sqlalchemy import column, create_engine, delete, func, make_url, select, text
 
 _names = itertools.count()
 
@@ -31,23 +34,58 @@ def _server() -> str:
     return uri
 
 
+def _url(name: str) -> str:
+    return make_url(_server()).set(drivername="postgresql+psycopg", database=name).render_as_string(False)
+
+
+@functools.cache
+def _shared() -> str:
+    """URL of the database that tests use one after the other: emptying it is much quicker than making one."""
+    with psycopg.connect(_server(), autocommit=True) as connection:
+        connection.execute("create database shared")
+    engine = create_engine(_url("shared"))
+    with engine.begin() as tables:
+        migrate(tables)
+    engine.dispose()
+    return _url("shared")
+
+
 def _postgresql() -> Iterator[str]:
+    url = _shared()
+    yield url
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        # What a killed process left behind may still hold a lock.
+        connection.execute(
+            select(func.pg_terminate_backend(column("pid")))
+            .select_from(text("pg_stat_activity"))
+            .where(text("datname = current_database() and pid <> pg_backend_pid()"))
+        )
+        for table in reversed(metadata.sorted_tables):
+            if table is not database_table:
+                connection.execute(delete(table))
+    engine.dispose()
+
+
+@pytest.fixture
+def empty_postgresql() -> Iterator[str]:
+    """URL of a new PostgreSQL database without tables."""
     name = f"test_{next(_names)}"
     with psycopg.connect(_server(), autocommit=True) as connection:
         connection.execute(f"create database {name}")
-        yield make_url(_server()).set(drivername="postgresql+psycopg", database=name).render_as_string(False)
+        yield _url(name)
         connection.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture
 def postgresql() -> Iterator[str]:
-    """URL of a new PostgreSQL database."""
+    """URL of a PostgreSQL database with the tables of this version and nothing in them."""
     yield from _postgresql()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[str]:
-    """URL of a new database; the test runs on each kind."""
+    """URL of a database with nothing in it; the test runs on each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'state.db'}"
     else:

@@ -4,8 +4,8 @@ import io
 import pathlib
 import shutil
 import subprocess
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
 
 from tools.rules import ROOT
@@ -25,11 +25,12 @@ def verdict(run: Callable[..., tuple[bool, str]]) -> tuple[bool, str]:
     tag = last_tag()
     if not tag:
         return True, "no version tag yet"
-    archive = subprocess.run(["git", "archive", tag, "protos", "buf.yaml"], cwd=ROOT, capture_output=True, check=True)
+    command = ["git", "archive", "--format=zip", tag, "protos", "buf.yaml"]
+    archive = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     with tempfile.TemporaryDirectory() as folder:
         before = pathlib.Path(folder)
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-            files.extractall(before, filter="data")
+        with zipfile.ZipFile(io.BytesIO(archive.stdout)) as files:
+            files.extractall(before)
         # No tag has google/*, but buf.yaml wants it where `make proto` stages it.
         shutil.copytree(ROOT / "build" / "googleapis", before / "build" / "googleapis")
         fine, text = run("buf", "breaking", "--against", folder)

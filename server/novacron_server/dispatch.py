@@ -207,9 +207,13 @@ class Dispatch:
             except CloudError as error:
                 return error.about(provider=name)
 
+        parts = await asyncio.gather(*map(ask, names))
+        if all(isinstance(part, InvalidArgument) for part in parts):
+            # The request is at fault, not the clouds.
+            raise parts[0]
         rest: dict[str, str] = {}
         oldest: list[int] = []
-        for name, part in zip(names, await asyncio.gather(*map(ask, names)), strict=True):
+        for name, part in zip(names, parts, strict=True):
             if isinstance(part, CloudError):
                 if not request.return_partial_success:
                     raise part

@@ -125,3 +125,12 @@ async def test_a_caller_that_leaves_cancels_nothing(client: Client, cloud: Cloud
     await asyncio.gather(leaving, return_exceptions=True)
     made: Any = await client.operation(found[0]).wait(timeout=60)
     await (await client.start(pb.DeleteInstanceRequest(name=made.name))).wait(timeout=60)
+
+
+async def test_a_bad_request_to_all_providers_is_an_error_not_an_empty_answer(client: Client, cloud: Cloud) -> None:
+    for request in (
+        pb.ListInstancesRequest(parent="providers/-", filter="colour", return_partial_success=True),
+        pb.ListInstancesRequest(parent="providers/-", regions=["mars-north-1"], return_partial_success=True),
+    ):
+        error = await refused(client, request)
+        assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")

@@ -16,6 +16,14 @@ from novacron_sandbox import Sandbox
 from novacron_server.app import App
 from novacron_server.observability import setup_logs
 from opentelemetry import metrics, trace
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -23,7 +31,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests import logs
-from tests.servers import configured, registration
+from tests.servers import configured, registration, server_process
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -105,3 +113,36 @@ async def test_the_spans_of_a_call_join_the_callers_trace(
     ]
     assert calls[1]["reason"] == "RESOURCE_NOT_FOUND"
     assert calls[2]["trace_id"] == TRACE and calls[2]["provider"] == "aws" and calls[2]["ms"] > 0
+
+
+async def test_spans_and_metrics_go_to_the_otlp_endpoint(tmp_path: pathlib.Path) -> None:
+    spans: list[str] = []
+    meters: list[str] = []
+
+    async def take_spans(request: ExportTraceServiceRequest, context: object) -> ExportTraceServiceResponse:
+        spans.extend(s.name for r in request.resource_spans for scope in r.scope_spans for s in scope.spans)
+        return ExportTraceServiceResponse()
+
+    async def take_metrics(request: ExportMetricsServiceRequest, context: object) -> ExportMetricsServiceResponse:
+        meters.extend(m.name for r in request.resource_metrics for scope in r.scope_metrics for m in scope.metrics)
+        return ExportMetricsServiceResponse()
+
+    collector = grpc.aio.server()
+    for service, method, handler, request in (
+        ("trace", "TraceService", take_spans, ExportTraceServiceRequest),
+        ("metrics", "MetricsService", take_metrics, ExportMetricsServiceRequest),
+    ):
+        export: Any = grpc.unary_unary_rpc_method_handler(
+            handler, request.FromString, lambda answer: answer.SerializeToString()
+        )
+        name = f"opentelemetry.proto.collector.{service}.v1.{method}"
+        collector.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {"Export": export}),))
+    port = collector.add_insecure_port("127.0.0.1:0")
+    await collector.start()
+    async with server_process(tmp_path, otlp_endpoint=f"http://127.0.0.1:{port}") as server:
+        async with novacron_client.connect(server.address) as client:
+            await client.call(pb.ListProvidersRequest())
+        assert await server.terminate() == 0
+    await collector.stop(0)
+    assert "novacron.cloud.v1.ProviderService/ListProviders" in spans
+    assert {"novacron.rpc.calls", "novacron.rpc.duration"} <= set(meters)

@@ -20,6 +20,7 @@ COLUMNS = (
     ("DISK WRITE", "write", "cloud.instance.disk.write_bytes"),
 )
 HISTORY = 24
+WIDE = 132
 BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 
 
@@ -77,10 +78,11 @@ class Fleet:
 
 
 def sparkline(values: Iterable[float], blocks: str = BLOCKS) -> str:
-    """Values as a line of blocks, from 0 to the greatest of them."""
+    """Values as a line of blocks, from the least to the greatest of them."""
     found = list(values)
-    top = max(found, default=0.0) or 1.0
-    return "".join(blocks[min(len(blocks) - 1, int(max(0.0, value) / top * len(blocks)))] for value in found)
+    low, high = min(found, default=0.0), max(found, default=0.0)
+    scale = (len(blocks) - 1) / (high - low) if high > low else 0.0
+    return "".join(blocks[round((value - low) * scale)] for value in found)
 
 
 def line(reading: Reading) -> str:
@@ -129,22 +131,19 @@ class Screen:
         from rich.table import Table
         from rich.text import Text
 
-        series, at = len(update.table), clock(update.time or 0.0)
-        title = f"{self._address}   {at} UTC   {series} series   {self._fleet.samples} samples received"
+        # What 80 columns have no room for is left out there.
+        wide = self._live.console.width >= WIDE
+        shown = COLUMNS if wide else COLUMNS[:3]
+        title = f"{self._address}   {clock(update.time or 0.0)} UTC   {self._fleet.samples} samples received"
         table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
-        for name in ("INSTANCE", "NAME", "REGION", "TYPE", "STATE"):
+        for name in ("INSTANCE", *(("NAME", "TYPE") if wide else ()), "REGION", "STATE"):
             table.add_column(name, no_wrap=True)
-        for name, _, _ in COLUMNS:
+        table.add_column("", no_wrap=True, style="green")
+        for name, _, _ in shown:
             table.add_column(name, justify="right", no_wrap=True)
-            if name == "CPU":
-                table.add_column("", no_wrap=True, style="green")
-        for instance, _, (cpu, *others) in self._fleet.readings():
-            cells = [instance.native_id, instance.display_name, instance.region, instance.instance_type]
-            cells += [
-                word(instance, "state"),
-                cpu,
-                sparkline(self._fleet.history(instance.name), self._blocks),
-                *others,
-            ]
-            table.add_row(*(Text(cell) for cell in cells))
+        for instance, _, values in self._fleet.readings():
+            history = list(self._fleet.history(instance.name))[-HISTORY if wide else -8 :]
+            cells = [instance.native_id, *((instance.display_name, instance.instance_type) if wide else ())]
+            cells += [instance.region, word(instance, "state"), sparkline(history, self._blocks)]
+            table.add_row(*(Text(cell) for cell in (*cells, *values[: len(shown)])))
         return table

@@ -8,8 +8,14 @@ import importlib
 import os
 from typing import Any
 
-import typer
-from typer.core import TyperGroup
+try:
+    import typer
+    from typer.core import TyperGroup
+except ModuleNotFoundError as error:
+    # pip puts the command in place also where only the client was asked for.
+    raise SystemExit(
+        f"error: the command is not installed (no {error.name}): pip install 'novacron-cloud[cli]'"
+    ) from None
 
 EPILOG = """\b
 Exit codes:

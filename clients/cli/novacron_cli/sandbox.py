@@ -1,6 +1,7 @@
 """`novacron-cloud sandbox`: a cloud on loopback, to play with."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -10,12 +11,14 @@ from novacron_cli.durations import duration
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     metrics_period: Annotated[
-        float, typer.Option(parser=duration, metavar="DURATION", help="Time between two values of a metric.")
+        float, typer.Option(parser=duration, metavar="DURATION", show_default="5m", help="Time between two values.")
     ] = 300,
     metrics_lag: Annotated[
-        float, typer.Option(parser=duration, metavar="DURATION", help="How late values arrive.")
+        float, typer.Option(parser=duration, metavar="DURATION", show_default="5m", help="How late values arrive.")
     ] = 300,
-    boot: Annotated[float, typer.Option(parser=duration, metavar="DURATION", help="Time to start or stop.")] = 2,
+    boot: Annotated[
+        float, typer.Option(parser=duration, metavar="DURATION", show_default="2s", help="Time to start or stop.")
+    ] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Tell where it is as one line of JSON.")] = False,
 ) -> None:
     """Run a sandbox cloud until Ctrl-C: AWS's API on loopback, with machines that have workloads."""
@@ -42,8 +45,9 @@ def sandbox(
                 if as_json
                 else usage(cloud.aws, metrics_period, metrics_lag)
             )
-            # Returns when the child has ended, which it does by itself at Ctrl-C; reaping it stays with Sandbox.
+            # Sees the end of the child and leaves its reaping to Sandbox. At Ctrl-C this is cancelled first.
             await asyncio.to_thread(os.waitid, os.P_PID, cloud.pid, os.WEXITED | os.WNOWAIT)
+            raise fail("the sandbox ended by itself")
 
     with told():
         try:
@@ -52,11 +56,11 @@ def sandbox(
             raise fail(str(error)) from None
 
 
-def usage(aws: dict[str, object], period: float, lag: float) -> str:
+def usage(aws: Mapping[str, Any], period: float, lag: float) -> str:
     """How to use a sandbox that runs."""
     return f"""\
 AWS        {aws["endpoint"]}
-regions    {" ".join(map(str, aws["regions"] if isinstance(aws["regions"], list) else ()))}
+regions    {" ".join(aws["regions"])}
 image      {aws["image"]}
 
 register it with a server:

@@ -45,12 +45,14 @@ def serve(
     loaded = load(config, {name: value for name, value in flags.items() if value is not None})
     # After `load`, which tells when the server is not installed.
     from novacron_server import app
+    from novacron_server.security.seal import KeyFileError
+    from novacron_server.state.errors import StoreError
 
     if until_stdin_closes:
         _stop_with_stdin()
     try:
         app.run(loaded)
-    except OSError as error:
+    except (OSError, KeyFileError, StoreError) as error:
         raise fail(str(error)) from None
 
 
@@ -58,11 +60,11 @@ def _stop_with_stdin() -> None:
     """Stop this process as SIGTERM does when its parent, which holds the other end of standard input, is gone."""
     import os
     import signal
-    import sys
     import threading
 
     def wait() -> None:
-        while sys.stdin.buffer.read(4096):
+        # Not through sys.stdin: its lock, held by a thread that waits, breaks the end of the interpreter.
+        while os.read(0, 4096):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 

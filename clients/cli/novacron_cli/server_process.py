@@ -45,7 +45,8 @@ class ServerProcess:
             if address := await asyncio.to_thread(self._address):
                 return address
             await asyncio.sleep(0.05)
-        raise ServerError(f"the server was not ready after {self._ready_timeout:g} s{self._tail()}")
+        wrote = await asyncio.to_thread(self._tail)
+        raise ServerError(f"the server was not ready after {self._ready_timeout:g} s{wrote}")
 
     def _start(self) -> None:
         # Nothing that is configured for a server of this machine may reach this one.

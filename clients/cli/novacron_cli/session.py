@@ -9,7 +9,7 @@ from typing import Annotated, Any, Concatenate, TypeVar
 import novacron_client
 import typer
 from google.protobuf.message import Message
-from novacron_client import Client, Listing
+from novacron_client import Client, CloudError, Listing
 
 from novacron_cli.durations import duration
 from novacron_cli.failure import FAILED, fail, tell, told
@@ -25,7 +25,10 @@ OutputOption = Annotated[
     Format, typer.Option("--output", "-o", envvar="NOVACRON_OUTPUT", help="Tables for people or JSON for programs.")
 ]
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", parser=duration, metavar="DURATION", help="How long one call may take.")
+    float,
+    typer.Option(
+        "--timeout", parser=duration, metavar="DURATION", show_default="30s", help="How long one call may take."
+    ),
 ]
 
 
@@ -56,12 +59,18 @@ class Session:
             write_fields(message)
 
     async def show_list(self, listing: Listing[Any], field: str, columns: Sequence[Column], limit: int) -> None:
-        """Print a list of at most `limit` elements (0: all); an incomplete one ends the command with 1."""
+        """Print a list of at most `limit` elements (0: all).
+
+        One that is not complete ends the command with 1; one of which nothing could be read, with that error.
+        """
         found: list[Message] = []
         async for element in listing:
             found.append(element)
             if len(found) == limit:
                 break
+        if listing.unreachable and not found:
+            # Nothing at all could be read: that is the error, not a list with a hole.
+            raise CloudError(listing.unreachable[0].status)
         if self.json:
             unreachable = [as_dict(part) for part in listing.unreachable]
             answer = {field: [as_dict(element) for element in found]}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from google.protobuf import empty_pb2, message_factory
 from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.message import Message
+from google.rpc import code_pb2, status_pb2
 from novacron.cloud.v1 import operations_pb2, operations_service_pb2, streams_pb2
 
-from novacron_client.errors import OperationFailed
+from novacron_client.errors import CloudError, OperationFailed
 from novacron_client.follow import HEARTBEAT, Follower, duration
 
 if TYPE_CHECKING:
@@ -103,13 +104,11 @@ class Operation(Generic[R]):
 
 
 def _unpack(packed: PackedMessage) -> Any:
-    """The message in an Any, of its own class.
-
-    Raises LookupError for a type that this client does not know: the server is newer.
-    """
+    """The message in an Any, of its own class. Raises CloudError for a type of a newer server."""
     name = packed.TypeName()
     try:
         kind = message_factory.GetMessageClass(empty_pb2.DESCRIPTOR.pool.FindMessageTypeByName(name))
     except KeyError:
-        raise LookupError(f"the operation yielded a {name}, which this version of the client does not know") from None
+        message = f"it succeeded and yielded a {name}, which this version of the client does not know"
+        raise CloudError(status_pb2.Status(code=code_pb2.UNIMPLEMENTED, message=message)) from None
     return kind.FromString(packed.value)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from novacron_providers.aws.auth import Auth
 from novacron_providers.aws.errors import classify
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.credentials import RefreshableCredentials
     from botocore.session import Session
+
+T = TypeVar("T")
 
 THREADS = 32
 CONNECT_TIMEOUT = 3.0
@@ -72,6 +74,10 @@ class Client:
             return await self._threads.run(send)
 
         return await self._callers.of(region).call(action, attempt, call, mutates=mutates, family=action)
+
+    async def off_loop(self, work: Callable[[], T]) -> T:
+        """Do what takes long, such as translating a page of 1000, where it does not hold up other calls."""
+        return await self._threads.run(work)
 
     async def check(self, action: str, region: str, parameters: Mapping[str, Any], *, field: str) -> None:
         """Hold parameters against AWS's own model of the action; sends nothing.

@@ -108,9 +108,8 @@ def classify(error: Exception, action: str) -> CloudError:
         return _answered(response, action, str(getattr(error, "operation_name", "")))
     names = [kind.__name__ for kind in type(error).__mro__]
     kind, sent = next((_SDK[name] for name in names if name in _SDK), (ProviderError, True))
-    text = " ".join(str(error).split())[:400]
-    facts = {"native_code": type(error).__name__}
-    return kind(_SAYS.get(kind, _plain)(action, text, names[0]), facts=facts, sent=sent)
+    facts = {"native_code": names[0]}
+    return kind(_SAYS.get(kind, _plain)(action, _short(str(error)), names[0]), facts=facts, sent=sent)
 
 
 def _answered(response: Mapping[str, Any], action: str, operation: str) -> CloudError:
@@ -127,10 +126,8 @@ def _answered(response: Mapping[str, Any], action: str, operation: str) -> Cloud
         facts["permission"] = told[1] if told else f"{service}:{operation or action.partition('.')[2]}"
     if kind is CapacityUnavailable and (others := re.search(r"choosing ([a-z0-9, -]+)", text)):
         facts["zones"] = others[1].strip(" ,").replace(" ", "")
-    # The encoded message is a long secret-looking text that only sts:DecodeAuthorizationMessage can read.
-    text = " ".join(text.partition("Encoded authorization failure message")[0].split())[:400]
     return kind(
-        _SAYS.get(kind, _plain)(facts.get("permission", action), text, code),
+        _SAYS.get(kind, _plain)(facts.get("permission", action), _short(text), code),
         facts=facts,
         retry_after=_retry_after(headers),
         # 503 says that the request was not taken up; any other failure inside AWS may come after the effect.
@@ -151,13 +148,17 @@ def kind_of(code: str, status: int = 0) -> type[CloudError]:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that AWS asks to wait; a date in Retry-After is not among what it sends."""
+    """Seconds that AWS asks to wait, at most an hour; a date in Retry-After is not among what it sends."""
     for header, scale in (("retry-after", 1.0), ("x-amz-retry-after", 0.001)):
         try:
-            return max(0.0, float(headers[header]) * scale)
+            return max(0.0, min(3600.0, float(headers[header]) * scale))
         except (KeyError, ValueError):
             continue
     return None
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:400]
 
 
 def _plain(subject: str, text: str, code: str) -> str:
@@ -168,6 +169,7 @@ _SAYS: Mapping[type[CloudError], Callable[[str, str, str], str]] = {
     CredentialsInvalid: lambda subject, text, code: (
         f"AWS does not take the credentials: {_plain(subject, text, code)}; renew them with UpdateProvider"
     ),
+    # Without AWS's text, which may be a long encoded message that only sts:DecodeAuthorizationMessage can read.
     PermissionMissing: lambda subject, text, code: f"the credentials lack {subject} ({code}); grant it in IAM",
     Throttled: lambda subject, text, code: f"AWS throttles {subject} ({code}); repeat later",
     Unavailable: lambda subject, text, code: f"AWS does not answer {subject}: {_plain(subject, text, code)}",

@@ -118,17 +118,21 @@ class Fleet:
             size = {"MaxResults": max(_FEWEST, min(_MOST, wanted)), **({"NextToken": token} if token else {})}
             answer = await self._describe(region, {**parameters, **size}, call)
             shapes = await self._types.known(region, {raw["InstanceType"] for raw in answer["Instances"]}, call)
-            page = [
-                instances.translate(
-                    raw,
-                    provider=self._provider,
-                    region=region,
-                    observed=observed,
-                    shape=shapes.get(raw["InstanceType"]),
-                    with_data=request.include_provider_data,
-                )
-                for raw in answer["Instances"]
-            ]
+
+            def translate() -> list[compute_pb2.Instance]:
+                return [
+                    instances.translate(
+                        raw,
+                        provider=self._provider,
+                        region=region,
+                        observed=observed,
+                        shape=shapes.get(raw["InstanceType"]),
+                        with_data=request.include_provider_data,
+                    )
+                    for raw in answer["Instances"]
+                ]
+
+            page = await self._client.off_loop(translate)
             return NativePage(page, answer.get("NextToken", ""))
 
         def keep(instance: compute_pb2.Instance) -> bool:

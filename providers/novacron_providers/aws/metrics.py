@@ -32,7 +32,8 @@ class Source(NamedTuple):
         statistic: How CloudWatch sums up a period.
         native_unit: CloudWatch's unit.
         unit: Ours, in UCUM.
-        title: For people.
+        title: Name for people.
+        description: What it measures, for people.
         scale: Our value is CloudWatch's times this.
         per_second: CloudWatch has an amount for each period, and we a rate.
         kind: What its values are.
@@ -43,30 +44,67 @@ class Source(NamedTuple):
     native_unit: str
     unit: str
     title: str
+    description: str
     scale: float = 1.0
     per_second: bool = False
     kind: metrics_pb2.MetricKind = _GAUGE
 
 
-def _rate(native: str, native_unit: str, unit: str, title: str) -> Source:
-    return Source(native, "Sum", native_unit, unit, title, per_second=True)
+def _rate(native: str, native_unit: str, unit: str, title: str, what: str) -> Source:
+    description = f"{what}, per second, averaged over the period."
+    return Source(native, "Sum", native_unit, unit, title, description, per_second=True)
+
+
+def _bytes(native: str, title: str, what: str) -> Source:
+    return _rate(native, "Bytes", "By/s", title, f"Bytes {what}")
+
+
+def _counts(native: str, unit: str, title: str, what: str) -> Source:
+    return _rate(native, "Count", f"{{{unit}}}/s", title, what)
 
 
 SOURCES = {
-    "cloud.instance.cpu.utilization": Source("CPUUtilization", "Average", "Percent", "1", "CPU in use", scale=0.01),
-    "cloud.instance.disk.read_bytes": _rate("EBSReadBytes", "Bytes", "By/s", "Read from disks"),
-    "cloud.instance.disk.write_bytes": _rate("EBSWriteBytes", "Bytes", "By/s", "Written to disks"),
-    "cloud.instance.disk.read_operations": _rate("EBSReadOps", "Count", "{operation}/s", "Reads from disks"),
-    "cloud.instance.disk.write_operations": _rate("EBSWriteOps", "Count", "{operation}/s", "Writes to disks"),
-    "cloud.instance.network.receive_bytes": _rate("NetworkIn", "Bytes", "By/s", "Received"),
-    "cloud.instance.network.transmit_bytes": _rate("NetworkOut", "Bytes", "By/s", "Sent"),
-    "cloud.instance.network.receive_packets": _rate("NetworkPacketsIn", "Count", "{packet}/s", "Packets received"),
-    "cloud.instance.network.transmit_packets": _rate("NetworkPacketsOut", "Count", "{packet}/s", "Packets sent"),
-    "aws.ec2.cpu_credit_usage": Source(
-        "CPUCreditUsage", "Sum", "Count", "{credit}", "CPU credits spent in the period", kind=_DELTA
+    "cloud.instance.cpu.utilization": Source(
+        "CPUUtilization", "Average", "Percent", "1", "CPU in use", "Share of its vCPUs that is in use.", scale=0.01
     ),
-    "aws.ec2.cpu_credit_balance": Source("CPUCreditBalance", "Average", "Count", "{credit}", "CPU credits left"),
-    "aws.ec2.status_check_failed": Source("StatusCheckFailed", "Maximum", "Count", "1", "1 when a status check fails"),
+    # CloudWatch's Disk* are of the host's own disks; these are of EBS volumes, and only Nitro instances have them.
+    "cloud.instance.disk.read_bytes": _bytes("EBSReadBytes", "Disk read", "read from EBS volumes"),
+    "cloud.instance.disk.write_bytes": _bytes("EBSWriteBytes", "Disk written", "written to EBS volumes"),
+    "cloud.instance.disk.read_operations": _counts("EBSReadOps", "operation", "Disk reads", "Reads from EBS volumes"),
+    "cloud.instance.disk.write_operations": _counts("EBSWriteOps", "operation", "Disk writes", "Writes to EBS volumes"),
+    "cloud.instance.network.receive_bytes": _bytes("NetworkIn", "Network in", "received on all cards"),
+    "cloud.instance.network.transmit_bytes": _bytes("NetworkOut", "Network out", "sent on all cards"),
+    "cloud.instance.network.receive_packets": _counts(
+        "NetworkPacketsIn", "packet", "Packets in", "Packets received on all cards"
+    ),
+    "cloud.instance.network.transmit_packets": _counts(
+        "NetworkPacketsOut", "packet", "Packets out", "Packets sent on all cards"
+    ),
+    "aws.ec2.cpu_credit_usage": Source(
+        "CPUCreditUsage",
+        "Sum",
+        "Count",
+        "{credit}",
+        "CPU credits spent",
+        "Credits that a burstable instance spent in the period; one is a vCPU at full use for a minute.",
+        kind=_DELTA,
+    ),
+    "aws.ec2.cpu_credit_balance": Source(
+        "CPUCreditBalance",
+        "Average",
+        "Count",
+        "{credit}",
+        "CPU credits left",
+        "Credits that a burstable instance has earned and not spent.",
+    ),
+    "aws.ec2.status_check_failed": Source(
+        "StatusCheckFailed",
+        "Maximum",
+        "Count",
+        "1",
+        "Status check failed",
+        "1 when the system's or the instance's status check failed in the period, else 0.",
+    ),
 }
 
 
@@ -162,6 +200,7 @@ def _describe(provider: str, name: str, source: Source, period: float, lag: floa
         name=str(ResourceName(provider, "metricDescriptors", (name,))),
         type=name,
         display_name=source.title,
+        description=source.description,
         unit=source.unit,
         kind=source.kind,
         resource_type=common_pb2.RESOURCE_TYPE_INSTANCE,

@@ -207,7 +207,7 @@ class Engine:
                 self._cancel(operation)
         idle = [operation for operation in owned if operation not in self._running and operation not in self._starting]
         if idle:
-            for claimed in await self._store.read(partial(journal.load, ids=idle)):
+            for claimed in await self._store.read(partial(journal.load, owner=self.owner, ids=idle)):
                 if claimed.id not in self._running:
                     self._spawn(claimed)
         if _monotonic() >= self._forget_next:

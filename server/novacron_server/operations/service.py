@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
@@ -157,10 +157,11 @@ class Operations:
         shown, _ = await self._board.look(request.name)
         return pb.CancelOperationResponse(operation=shown.operation)
 
-    async def watch_operation(self, request: pb.WatchOperationRequest, call: Call) -> AsyncIterator[Response]:
+    async def watch_operation(self, request: pb.WatchOperationRequest, call: Call) -> AsyncGenerator[Response, None]:
         """OperationsService.WatchOperation."""
-        async for response in watch(self._board, request):
-            yield response
+        async with aclosing(watch(self._board, request)) as responses:
+            async for response in responses:
+                yield response
 
     def subscribe(self, callback: Callable[[operations_pb2.Operation], None]) -> None:
         """Have `callback` called for each operation that ended in this process, on the loop, once that is committed."""

@@ -7,7 +7,7 @@ restart too, and a slow watcher misses nothing but forms that were replaced.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from functools import partial
 
 from google.protobuf.duration_pb2 import Duration
@@ -83,7 +83,7 @@ class Board:
                 yield Event(log=operations_pb2.OperationLogEntry.FromString(entry))
 
 
-async def watch(board: Board, request: operations_service_pb2.WatchOperationRequest) -> AsyncIterator[Response]:
+async def watch(board: Board, request: operations_service_pb2.WatchOperationRequest) -> AsyncGenerator[Response, None]:
     """The stream of WatchOperation; ends when the operation is done.
 
     Raises NotFound before the first event, ShuttingDown when the server stops.

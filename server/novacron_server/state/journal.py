@@ -193,12 +193,14 @@ def release(connection: Connection, owner: str) -> None:
     )
 
 
-def load(connection: Connection, ids: Sequence[str]) -> list[Claimed]:
-    """What is needed to run operations, oldest first."""
+def load(connection: Connection, owner: str, ids: Sequence[str]) -> list[Claimed]:
+    """What is needed to run operations, oldest first; without those that are done or have another owner by now."""
     outcomes: dict[str, dict[str, Outcome]] = {}
     for row in connection.execute(select(step).where(step.c.operation.in_(ids))):
         outcomes.setdefault(row.operation, {})[row.name] = Outcome(row.failed, bytes(row.outcome))
-    found = select(operation).where(operation.c.id.in_(ids)).order_by(operation.c.created, operation.c.id)
+    # Nobody owns what is done, and an owner is never empty.
+    mine = operation.c.id.in_(ids) & (operation.c.owner == owner)
+    found = select(operation).where(mine).order_by(operation.c.created, operation.c.id)
     return [
         Claimed(
             id=row.id,

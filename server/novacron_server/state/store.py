@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import queue
+import stat
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -118,7 +119,8 @@ class Store:
                 batch.append(self._inbox.get())
             stopping = None in batch
             units = [unit for unit in batch if unit is not None]
-            self._transact(units)
+            if units:
+                self._transact(units)
             try:
                 self._loop.call_soon_threadsafe(_answer, units)
             except RuntimeError:
@@ -217,9 +219,14 @@ def _hold(path: str) -> int:
     """Make the file and its folder for this user alone, and take it for this process; gives the lock's handle."""
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        # SQLite makes its other files with the mode of this one.
-        os.chmod(path, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise StoreError(f"sqlite:///{path}: is no regular file; give another database")
+            # SQLite makes its other files with the mode of this one.
+            os.fchmod(file, 0o600)
+        finally:
+            os.close(file)
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StoreError(f"sqlite:///{path}: cannot be written: {error.strerror}; give another database") from None

@@ -50,8 +50,8 @@ class Audience:
         self._count = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._alarm, self._alarm_at = Alarm(clock), math.inf
-        # Readers that wait, and when each must say that it lives; those that write are not among them.
-        self._waiting: dict[object, float] = {}
+        # When each reader must say that it lives.
+        self._beats: dict[object, float] = {}
 
     def enter(self) -> None:
         """A reader comes."""
@@ -93,34 +93,37 @@ class Audience:
                 self.is_settled = False
                 self._collectors.changed(lease)
 
-    async def wait(self, reader: object, until: float = math.inf) -> None:
-        """Return when there may be something new for a reader, or when the monotonic clock says `until`."""
-        self._waiting[reader] = until
-        if until < self._alarm_at:
+    def expect(self, reader: object, beat_at: float) -> None:
+        """Wake the ring when the monotonic clock says `beat_at`, unless the reader names a later time before that."""
+        self._beats[reader] = beat_at
+        if beat_at < self._alarm_at:
             self._alarm.ring()
-        try:
-            await self.view.ring.wait()
-        finally:
-            self._waiting.pop(reader, None)
+
+    def forget(self, reader: object) -> None:
+        """A reader expects nothing any more."""
+        self._beats.pop(reader, None)
 
     def check(self) -> None:
-        """Raise what keeps a reader from starting: a resource that is not there, or that nothing can be read."""
+        """Raise what keeps a reader from starting: a resource that is not there, or that nothing can be read.
+
+        Errors are shared by readers; each raises them without the others' traceback.
+        """
         if self.view.fault:
-            raise self.view.fault
+            raise self.view.fault.with_traceback(None)
         errors = self.unreadable()
         if self.selector.resources:
             there = {name: i for lease in self.leases.values() for name, i in lease.region.instances.items()}
             if missing := self.selector.missing(there):
                 if errors:
                     # It may be where nobody can look now.
-                    raise errors[0][1]
+                    raise errors[0][1].with_traceback(None)
                 raise NotFound(
                     f"there is no {missing[0]!r}; leave it out of selector.resources",
                     field="selector.resources",
                     resource=missing[0],
                 )
         if errors and len(errors) == len(self.leases) + len(self.faults):
-            raise errors[0][1]
+            raise errors[0][1].with_traceback(None)
 
     def unreadable(self) -> list[tuple[str, CloudError]]:
         """Names of the providers and regions that could not be read last, and why."""
@@ -172,12 +175,13 @@ class Audience:
         while True:
             now = self._clock.monotonic()
             self.view.refresh()
-            due = [reader for reader, until in self._waiting.items() if until <= now]
+            # A reader that is busy writing does not answer; it names a time again when it is done.
+            due = [reader for reader, beat_at in self._beats.items() if beat_at <= now]
             for reader in due:
-                del self._waiting[reader]
+                del self._beats[reader]
             if due:
                 self.view.ring.wake()
-            self._alarm_at = min([self.view.refresh_at, *self._waiting.values()])
+            self._alarm_at = min([self.view.refresh_at, *self._beats.values()])
             await self._alarm.sleep(self._alarm_at - now)
 
     def _run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -32,6 +32,12 @@ LIMIT = 60.0
 PAGE = 1000
 # Period of a metric whose descriptor tells none, in seconds.
 PERIOD = 60.0
+# States in which an instance has no values. Clouds charge for asking all the same.
+OFF = (
+    compute_pb2.INSTANCE_STATE_STOPPED,
+    compute_pb2.INSTANCE_STATE_DEALLOCATED,
+    compute_pb2.INSTANCE_STATE_SUSPENDED,
+)
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.telemetry")
 
@@ -148,7 +154,11 @@ class Collector:
         for lease in active:
             if not lease.ready:
                 lease.reader.take(lease, [])
-        instances = [i for name, i in self.region.instances.items() if name in wanted.resources]
+        instances = [
+            instance
+            for name, instance in self.region.instances.items()
+            if name in wanted.resources and (instance.state not in OFF or self.region.table.has_value(name))
+        ]
         cadences = self._schedule(wanted.metrics)
         for cadence, types in cadences:
             await self._collect(metrics, cadence, types, instances, not_before)

@@ -30,7 +30,7 @@ def answer(
     response = metrics_service_pb2.GetLatestMetricsResponse()
     for name, error in audience.unreadable():
         if not request.return_partial_success:
-            raise error
+            raise error.with_traceback(None)
         response.unreachable.append(common_pb2.Unreachable(name=name, status=to_status(error)))
     size = page_size(request, default=PAGE, limit=PAGE_MOST)
     after = _key(decode_token(request))

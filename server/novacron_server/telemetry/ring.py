@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 # Ticks that are held for readers that lag and for those that come back.
 TICKS = 64
@@ -98,7 +99,7 @@ class Ring:
         self._turn.set()
         self._turn = asyncio.Event()
 
-    async def wait(self) -> None:
-        """Return at the next wake-up."""
+    def wait(self) -> Coroutine[Any, Any, object]:
+        """Return, once awaited, at the next wake-up."""
         # An Event, not a bare future: one reader that is cancelled must not take the others with it.
-        await self._turn.wait()
+        return self._turn.wait()

@@ -35,8 +35,8 @@ class Roster:
         self.series: list[Series] = []
         # Sequence of the event that told the end of a slot's series.
         self._ended: dict[int, int] = {}
-        # Tables of whole blocks of SERIES slots; they never change.
-        self._blocks: list[bytes] = []
+        # Tables as bytes, by first slot and the one behind the last; what they say never changes.
+        self._blocks: dict[tuple[int, int], bytes] = {}
 
     @property
     def live(self) -> int:
@@ -62,7 +62,8 @@ class Roster:
 
     def news(self, first: int, ended: Sequence[int], sequence: int) -> list[bytes]:
         """Table events for the slots from `first` on and for ends; the first event has the position `sequence`."""
-        tables = [self._table(start, len(self.series)) for start in range(first, len(self.series), SERIES)]
+        stop = len(self.series)
+        tables = [self._table(start, min(stop, start + SERIES)) for start in range(first, stop, SERIES)]
         if ended:
             tables = tables or [metrics_pb2.MetricTable()]
             tables[-1].removed_slots.extend(sorted(ended))
@@ -75,7 +76,7 @@ class Roster:
         An empty table is told too, so that one always comes.
         """
         first, after = (since.slots, since.sequence) if since else (0, -1)
-        removed = [s for s, ended in self._ended.items() if after < ended <= upto.sequence and s < upto.slots]
+        removed = [s for s, ended in self._ended.items() if after < ended <= upto.sequence]
         # Slots may be given while a reader takes these in; the list only grows, up to where they go is fixed.
         for start in range(first, upto.slots, SERIES):
             yield self._block(start, upto.slots)
@@ -83,19 +84,22 @@ class Roster:
             yield frame.table(0, metrics_pb2.MetricTable(removed_slots=sorted(removed)))
 
     def _block(self, start: int, stop: int) -> bytes:
-        block, offset = divmod(start, SERIES)
-        if offset or stop < start + SERIES:
-            return frame.table(0, self._table(start, stop))
-        while len(self._blocks) <= block:
-            first = len(self._blocks) * SERIES
-            self._blocks.append(frame.table(0, self._table(first, first + SERIES)))
-        return self._blocks[block]
+        """The table event, without a position, of the slots from `start` on, up to `stop` but at most SERIES."""
+        stop = min(stop, start + SERIES)
+        if (start, stop) not in self._blocks:
+            # Whole blocks stay as they are for all readers to come; of the others only this one is kept.
+            whole = {
+                key: data for key, data in self._blocks.items() if key[0] % SERIES == 0 and key[1] - key[0] == SERIES
+            }
+            self._blocks = whole
+            self._blocks[start, stop] = frame.table(0, self._table(start, stop))
+        return self._blocks[start, stop]
 
     def _table(self, start: int, stop: int) -> metrics_pb2.MetricTable:
         table = metrics_pb2.MetricTable(first_slot=start)
         metrics: dict[str, int] = {}
         resources: dict[str, int] = {}
-        for series in self.series[start : min(stop, start + SERIES)]:
+        for series in self.series[start:stop]:
             # A descriptor's name has the provider, its type has not.
             metric = metrics.setdefault(series.descriptor.name, len(metrics))
             if metric == len(table.metrics):

@@ -38,7 +38,7 @@ class Telemetry:
         self._collectors = Collectors(providers, clock)
         self._audiences: dict[_Key, Audience] = {}
         self._ends: dict[Audience, asyncio.Task[None]] = {}
-        self._streams: set[asyncio.Event] = set()
+        self._streams: set[Stream] = set()
         self._is_closing = False
 
     @property
@@ -65,11 +65,9 @@ class Telemetry:
             max_age = pace.seconds(request.max_staleness, "max_staleness")
         not_before = self._clock.time() - max_age
         with self._audience((call.principal, selector, Pace())) as audience:
-            while not (audience.is_settled or audience.view.fault):
-                await audience.wait(object())
+            await self._settled(audience)
             audience.ask(not_before)
-            while not (audience.is_settled or audience.view.fault):
-                await audience.wait(object())
+            await self._settled(audience)
             audience.check()
             return latest.answer(audience, request)
 
@@ -84,15 +82,16 @@ class Telemetry:
         selector = self._selector(request)
         heartbeat = pace.heartbeat(request)
         with self._audience((call.principal, selector, Pace.of(request))) as audience:
-            ended = asyncio.Event()
-            self._streams.add(ended)
+            stream = Stream(audience, request, heartbeat, self._clock)
+            self._streams.add(stream)
             try:
-                async with aclosing(Stream(audience, request, heartbeat, self._clock).responses()) as responses:
+                async with aclosing(stream.responses()) as responses:
                     async for response in responses:
                         yield response
             finally:
-                self._streams.discard(ended)
-                ended.set()
+                self._streams.discard(stream)
+                audience.forget(stream)
+                stream.ended.set()
 
     async def close(self) -> None:
         """Tell streams to end, give them a few seconds, and stop reading."""
@@ -102,8 +101,8 @@ class Telemetry:
         # Streams whose readers do not read are left for the door to end.
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
-                for ended in [*self._streams]:
-                    await ended.wait()
+                for stream in [*self._streams]:
+                    await stream.ended.wait()
         for task in self._ends.values():
             task.cancel()
         self._collectors.close()
@@ -117,6 +116,12 @@ class Telemetry:
         selector = Selector.parse(request.parent, request.selector)
         selector.check_metrics(metric_types(self._providers, selector))
         return selector
+
+    async def _settled(self, audience: Audience) -> None:
+        while not (audience.is_settled or audience.view.fault):
+            if self._is_closing:
+                raise ShuttingDown("the server stops; connect anew", retry_after=1.0)
+            await audience.view.ring.wait()
 
     @contextmanager
     def _audience(self, key: _Key) -> Iterator[Audience]:
@@ -133,7 +138,10 @@ class Telemetry:
             yield audience
         finally:
             if audience.leave():
-                self._ends[audience] = asyncio.create_task(self._end(key, audience))
+                if self._is_closing:
+                    audience.close()
+                else:
+                    self._ends[audience] = asyncio.create_task(self._end(key, audience))
 
     async def _end(self, key: _Key, audience: Audience) -> None:
         """Forget an audience that nobody comes back to."""

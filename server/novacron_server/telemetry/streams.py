@@ -1,5 +1,6 @@
 """What a reader of StreamMetrics gets, in order."""
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator
 
@@ -24,6 +25,9 @@ class Stream:
         request: What the reader asked for.
         heartbeat: Seconds after which a silent stream says that it lives.
         clock: Where time comes from.
+
+    Attributes:
+        ended: Set by the caller, when the reader is gone.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Stream:
     ) -> None:
         self._audience, self._request, self._heartbeat, self._clock = audience, request, heartbeat, clock
         self._beat_at = 0.0
+        self.ended = asyncio.Event()
 
     async def responses(self) -> AsyncGenerator[bytes, None]:
         """Serialised responses, without end. Raises what keeps the stream from starting, or from going on."""
@@ -46,9 +51,13 @@ class Stream:
                 if clock.monotonic() >= self._beat_at:
                     yield self._sent(self._alive(0))
                 else:
-                    await audience.wait(self, self._beat_at)
-            if not audience.is_ending:
-                audience.check()
+                    audience.expect(self, self._beat_at)
+                    await view.ring.wait()
+            if audience.is_ending:
+                data, error = _farewell(0)
+                yield data
+                raise error
+            audience.check()
         while True:
             # All that follows is as of now, however long the reader takes to take it in.
             epoch, owed = view.epoch, view.ring.head
@@ -61,7 +70,7 @@ class Stream:
             is_synced = False
             while view.epoch == epoch:
                 if view.fault:
-                    raise view.fault
+                    raise view.fault.with_traceback(None)
                 if not is_synced and mark.sequence >= owed.sequence:
                     is_synced = True
                     yield self._sent(_control(mark.sequence, synced=streams_pb2.StreamSynced()))
@@ -78,15 +87,14 @@ class Stream:
                     data, mark = taken
                     yield self._sent(data)
                 elif audience.is_ending:
-                    delay = random.uniform(0.0, SPREAD)
-                    error = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
-                    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=_duration(delay))
-                    yield _control(mark.sequence, closing=closing)
+                    data, error = _farewell(mark.sequence)
+                    yield data
                     raise error
                 elif clock.monotonic() >= self._beat_at:
                     yield self._sent(self._alive(mark.sequence))
                 else:
-                    await audience.wait(self, self._beat_at)
+                    audience.expect(self, self._beat_at)
+                    await view.ring.wait()
             # Slots were given out anew.
             mark = None
             yield self._sent(self._opened(resumed=False))
@@ -114,6 +122,14 @@ def _gap(mark: Mark, head: Mark) -> bytes:
         end_time=_timestamp(head.time),
     )
     return _control(0, gap=gap)
+
+
+def _farewell(sequence: int) -> tuple[bytes, ShuttingDown]:
+    """The last event of a stream, and the error that ends it."""
+    delay = random.uniform(0.0, SPREAD)
+    error = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
+    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=_duration(delay))
+    return _control(sequence, closing=closing), error
 
 
 def _control(

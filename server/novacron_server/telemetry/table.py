@@ -114,17 +114,19 @@ class Table:
             horizon: Number of the newest period that is not looked at any more.
         """
         added: list[int] = []
+        touched: list[int] = []
         cells: dict[int, tuple[list[int], list[float]]] = {}
         for series in found:
             row = self.rows.get(series.key)
             if row is None:
                 row = self._add(series.key)
                 added.append(row)
-            self._groups[row] = group
+            touched.append(row)
             for time, value in zip(series.times, series.values, strict=True):
                 rows, values = cells.setdefault(math.ceil(time / period - 1e-6), ([], []))
                 rows.append(row)
                 values.append(value)
+        self._groups[touched] = group
         is_new = np.zeros(self._size, np.bool_)
         is_new[added] = True
         columns = (self._column(index, period, *cells[index], is_new, horizon) for index in sorted(cells))
@@ -167,6 +169,10 @@ class Table:
         """Rows of a cadence that have a value now, and it is older than `time`."""
         newest, rows = self.newest, self._of(group)
         return rows[(newest.times[rows] < time) & ~np.isnan(newest.values[rows])]
+
+    def has_value(self, resource: str) -> bool:
+        """Whether a series of a resource has a value now."""
+        return any(not math.isnan(self.newest.values[self.rows[key]]) for key in self.series_of.get(resource, ()))
 
     def behind(self, group: int, since: float, now: float) -> float:
         """Oldest of the newest times of a cadence's series, those from before `since` left out; `now` for none."""

@@ -157,9 +157,7 @@ class View:
         slots = slots[self._told_at[slots] + self._pace.interval <= self._clock.monotonic()]
         if self._pace.changes_only:
             before, after = self._told.values[slots], self.newest.values[slots]
-            differs = (before != after) & ~(np.isnan(before) & np.isnan(after))
-            self._held[slots[~differs]] = False
-            slots = slots[differs]
+            slots = slots[(before != after) & ~(np.isnan(before) & np.isnan(after))]
         self._tell(slots, events)
 
     def _tell(self, slots: Slots, events: list[tuple[bytes, int]]) -> None:

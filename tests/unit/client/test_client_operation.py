@@ -177,5 +177,5 @@ async def test_cancel_and_refresh_give_the_newest_state(server: Server) -> None:
 async def test_a_result_of_a_type_from_the_future_is_named(server: Server) -> None:
     later = any_pb2.Any(type_url="type.googleapis.com/novacron.cloud.v1.Wormhole")
     async with server.client([opened("e"), event(operation(2, "SUCCEEDED", response=later))]) as client:
-        with pytest.raises(LookupError, match=r"yielded a novacron\.cloud\.v1\.Wormhole"):
+        with pytest.raises(CloudError, match=r"yielded a novacron\.cloud\.v1\.Wormhole"):
             await client.operation(NAME).wait()

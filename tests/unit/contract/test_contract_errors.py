@@ -9,7 +9,9 @@ from novacron_providers.contract.errors import CloudError, Violation, from_statu
 
 
 def tree(kind: type[CloudError] = CloudError) -> list[type[CloudError]]:
-    return [found for child in kind.__subclasses__() for found in (child, *tree(child))]
+    # Parts of the server have kinds of their own, which leave it as one of these.
+    ours = [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
+    return [found for child in ours for found in (child, *tree(child))]
 
 
 def details(status: status_pb2.Status) -> set[str]:

@@ -1,5 +1,7 @@
 """An Op that keeps its journal in memory."""
 
+import hashlib
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
 from novacron.cloud.v1 import common_pb2
@@ -12,6 +14,7 @@ class Journal:
     """What outlives an operation's run: outcomes of its steps, and what was told of it."""
 
     def __init__(self) -> None:
+        self.id = uuid.uuid4().hex
         self.outcomes: dict[str, str | CloudError] = {}
         self.targets: dict[str, common_pb2.ResourceRef] = {}
         self.lines: list[str] = []
@@ -49,7 +52,7 @@ class MemoryOp:
 
     @property
     def id(self) -> str:
-        return "0123456789abcdef"
+        return self.journal.id
 
     @property
     def call(self) -> Call:
@@ -74,7 +77,8 @@ class MemoryOp:
         if name not in self.journal.outcomes:
             self.sent.append(name)
             try:
-                outcome: str | CloudError = await send(f"nvc1-{name.encode().hex():0<48}"[:53])
+                token = hashlib.sha256(f"{self.id}/{name}".encode()).hexdigest()[:48]
+                outcome: str | CloudError = await send(f"nvc1-{token}")
             except CloudError as error:
                 outcome = error
             if name == self._crash_at:

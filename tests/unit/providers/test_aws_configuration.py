@@ -113,5 +113,6 @@ def test_metrics_are_in_canonical_names_and_units() -> None:
     }
     for descriptor in descriptors(settings()).descriptors():
         assert descriptor.name == f"providers/aws/metricDescriptors/{descriptor.type}"
-        assert descriptor.display_name and descriptor.kind and descriptor.native.namespace == "AWS/EC2"
+        assert descriptor.display_name and descriptor.description and descriptor.kind
+        assert descriptor.native.namespace == "AWS/EC2"
         assert descriptor.native.scale

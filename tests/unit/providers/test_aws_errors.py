@@ -126,6 +126,7 @@ def test_other_zones_that_aws_offers_are_told() -> None:
         ({"retry-after": "3"}, 3.0),
         ({"x-amz-retry-after": "1500"}, 1.5),
         ({"retry-after": "-1"}, 0.0),
+        ({"retry-after": "1e400"}, 3600.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
     ],
 )

@@ -17,6 +17,7 @@ from novacron_providers.contract.errors import (
     Throttled,
     Unavailable,
 )
+from novacron_providers.kit import call as call_module
 from novacron_providers.kit.call import Callers
 from novacron_providers.kit.rates import Rate
 
@@ -175,6 +176,13 @@ async def test_the_deadline_ends_an_attempt(callers: Callers) -> None:
     with pytest.raises(DeadlineExceeded):
         await callers.of("").call("a", hang, Call(deadline=began + 0.4))
     assert time.monotonic() - began < 0.5
+
+
+async def test_the_time_of_one_call_ends_an_attempt(callers: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_module, "MUTATION_LIMIT", 0.4)
+    with pytest.raises(Unavailable, match="within the time of one call") as caught:
+        await callers.of("").call("a", hang, CALL, mutates=True)
+    assert caught.value.sent and caught.value.retry_after
 
 
 async def test_an_outage_costs_little_more_than_one_request_a_call(callers: Callers) -> None:

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from novacron_server.state.store import Store
 
-from tests.databases import database, postgresql
+from tests.databases import database, empty_postgresql, postgresql
 
-__all__ = ["database", "postgresql", "store"]
+__all__ = ["database", "empty_postgresql", "postgresql", "store"]
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ async def test_a_recovery_finds_all_that_it_needs(store: Store) -> None:
     await keep(store, "a", "launch", Outcome(False, b"i-1"))
     await keep(store, "a", "attach", Outcome(True, b"status"))
     await store.write(partial(journal.ask_cancel, id_="a"))
-    found = await store.read(partial(journal.load, ids=["b", "a", "unknown"]))
+    found = await store.read(partial(journal.load, owner="me", ids=["b", "a", "unknown"]))
     assert found == [
         Claimed(
             id="a",
@@ -115,6 +115,15 @@ async def test_a_recovery_finds_all_that_it_needs(store: Store) -> None:
         ),
         Claimed(id="b", method="ProviderService/StopInstance", request=b"request", body=b"body of b"),
     ]
+
+
+async def test_what_is_done_or_anothers_is_not_run(store: Store) -> None:
+    for id_ in ("mine", "done"):
+        await begin(store, intent(id_))
+    await begin(store, intent("another's"), owner="other")
+    await save(store, done("done"))
+    found = await store.read(partial(journal.load, owner="me", ids=["mine", "done", "another's"]))
+    assert [claimed.id for claimed in found] == ["mine"]
 
 
 async def test_the_end_takes_along_what_only_a_recovery_needs(store: Store) -> None:
@@ -188,7 +197,7 @@ async def test_a_take_over_and_the_old_owners_write_exclude_each_other(postgresq
 
     def take(connection: Connection) -> dict[str, Outcome]:
         assert journal.adopt(connection, "new", LEASE, everything=True) == ["a"]
-        (claimed,) = journal.load(connection, ["a"])
+        (claimed,) = journal.load(connection, "new", ["a"])
         return claimed.outcomes
 
     writing = asyncio.ensure_future(one.write(keep_slowly))
@@ -198,6 +207,24 @@ async def test_a_take_over_and_the_old_owners_write_exclude_each_other(postgresq
     assert await writing == Outcome(False, b"i-1")
     assert await other.write(take) == {"launch": Outcome(False, b"i-1")}
     assert await keep(one, "a", "next", Outcome(False, b""), owner="old") is None
+    await one.close()
+    await other.close()
+
+
+async def test_a_write_waits_for_a_take_over_and_is_refused_then(postgresql: str) -> None:
+    one, other = await Store.open(postgresql), await Store.open(postgresql)
+    await begin(one, intent("a"), owner="old")
+
+    def take_slowly(connection: Connection) -> list[str]:
+        taken = journal.adopt(connection, "new", LEASE, everything=True)
+        time.sleep(0.3)
+        return taken
+
+    taking = asyncio.ensure_future(other.write(take_slowly))
+    await asyncio.sleep(0.15)
+    assert await keep(one, "a", "launch", Outcome(False, b"i-1"), owner="old") is None
+    assert await taking == ["a"]
+    assert await count(one, step) == 0
     await one.close()
     await other.close()
 

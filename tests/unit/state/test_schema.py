@@ -25,7 +25,11 @@ async def test_the_migrations_give_the_tables(store: Store) -> None:
     assert await store.read(differences) == []
 
 
-async def test_a_database_of_a_newer_version_is_refused(database: str) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_a_database_of_a_newer_version_is_refused(
+    kind: str, tmp_path: pathlib.Path, empty_postgresql: str
+) -> None:
+    database = empty_postgresql if kind == "postgresql" else f"sqlite:///{tmp_path / 'state.db'}"
     store = await Store.open(database)
     await store.write(lambda connection: connection.execute(text("update alembic_version set version_num = '9999'")))
     await store.close()
@@ -33,8 +37,8 @@ async def test_a_database_of_a_newer_version_is_refused(database: str) -> None:
         await Store.open(database)
 
 
-async def test_replicas_that_start_together_make_one_database(postgresql: str) -> None:
-    stores = await asyncio.gather(*(Store.open(postgresql) for _ in range(4)))
+async def test_replicas_that_start_together_make_one_database(empty_postgresql: str) -> None:
+    stores = await asyncio.gather(*(Store.open(empty_postgresql) for _ in range(4)))
     assert len({store.epoch for store in stores}) == 1
     for store in stores:
         await store.close()

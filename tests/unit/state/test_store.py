@@ -211,13 +211,23 @@ async def test_an_sqlite_file_is_used_by_one_server_at_a_time(tmp_path: pathlib.
         ("no url at all", "cannot be read"),
         ("postgresql+psycopg://me:hunter2@127.0.0.1:1/db", "cannot be used"),
         ("postgresql://me:hunter2@127.0.0.1:1/db", "cannot be used"),
-        ("sqlite:////dev/null/state.db", "cannot be written"),
     ],
 )
 async def test_a_url_that_is_of_no_use_says_what_would_be(url: str, says: str) -> None:
     with pytest.raises(StoreError, match=says) as caught:
         await Store.open(url)
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_path_that_cannot_be_a_database_is_refused_and_left_alone(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe", 0o666)
+    before = stat.S_IMODE(os.stat(tmp_path / "pipe").st_mode)
+    for path, says in (("file/state.db", "cannot be written"), ("folder", "cannot be written"), ("pipe", "no regular")):
+        with pytest.raises(StoreError, match=says):
+            await Store.open(f"sqlite:///{tmp_path / path}")
+    assert stat.S_IMODE(os.stat(tmp_path / "pipe").st_mode) == before
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from google.protobuf import duration_pb2
+from novacron.cloud.v1 import compute_pb2
 from novacron_providers.contract import Call
 from novacron_providers.contract.errors import Throttled, Unavailable
 
@@ -17,8 +18,9 @@ async def test_fifty_readers_are_one_poll_a_tick(lab: Lab) -> None:
     await lab.clock.advance(300)
     assert lab.cloud.calls["collect"] == 6
     assert all(len(reader.points) == 12 for reader in readers)
-    # The bytes themselves are shared.
-    assert len({id(reader.messages[-1]) for reader in readers}) == 1
+    # The bytes themselves are shared: table, snapshot, and the last tick.
+    for n in (1, 2, -1):
+        assert len({id(reader.messages[n]) for reader in readers}) == 1
 
 
 async def test_no_reader_is_no_call(lab: Lab) -> None:
@@ -82,14 +84,15 @@ async def test_reader_that_comes_during_a_reading_gets_one_of_its_own(lab: Lab) 
     lab.cloud.add("i-1")
     lab.cloud.pause = 10.0
     first = lab.open(metrics=[CPU])
+    # During the list, then during a reading of metrics.
     await lab.clock.advance(5)
     second = lab.open(metrics=[READ])
-    await lab.clock.advance(10)
+    await lab.clock.advance(20)
     third = lab.open(metrics=[CREDITS])
-    await lab.clock.advance(36)
-    for reader, metric in ((first, CPU), (second, READ), (third, CREDITS)):
-        assert "synced" in reader.kinds
-        assert [key[0] for key in reader.values()] == [metric]
+    await lab.clock.advance(6)
+    assert [metric for metric, _ in second.values()] == [READ]
+    await lab.clock.advance(20)
+    assert [metric for metric, _ in third.values()] == [CREDITS]
     await lab.clock.advance(60)
     assert all(len(reader.points) > 1 for reader in (first, second, third))
 
@@ -110,6 +113,23 @@ async def test_region_without_wanted_instances_is_listed_but_not_read(lab: Lab) 
     await lab.clock.advance(120)
     assert lab.cloud.calls["list"] == 3
     assert lab.cloud.calls["collect"] == 0
+
+
+async def test_instance_that_is_off_is_read_until_its_last_value_is_void_and_again_when_it_is_on(lab: Lab) -> None:
+    name = lab.cloud.add("i-1")
+    lab.cloud.add("i-2")
+    reader = await lab.synced(metrics=[CPU])
+    lab.cloud.fleet["east"]["i-1"].state = compute_pb2.INSTANCE_STATE_STOPPED
+    lab.cloud.silent.add("i-1")
+    await lab.clock.advance(600)
+    assert lab.cloud.reads[1][2] == ["i-1", "i-2"]
+    assert lab.cloud.reads[-1][2] == ["i-2"]
+    assert (CPU, name) not in reader.values()
+    lab.cloud.fleet["east"]["i-1"].state = compute_pb2.INSTANCE_STATE_RUNNING
+    lab.cloud.silent.clear()
+    lab.telemetry.inventory_changed("toy")
+    await lab.clock.settle()
+    assert (CPU, name) in reader.values()
 
 
 async def test_condition_on_region_narrows_the_regions(lab: Lab) -> None:

@@ -1,9 +1,12 @@
 """GetLatestMetrics: the newest values, as new as asked for, no call too many."""
 
+import asyncio
+
 import pytest
 from novacron.cloud.v1 import metrics_pb2
 from novacron_providers.contract import from_status
-from novacron_providers.contract.errors import InvalidArgument, NotFound, PageTokenInvalid, Unavailable
+from novacron_providers.contract.errors import InvalidArgument, NotFound, PageTokenInvalid, ShuttingDown, Unavailable
+from novacron_providers.contract.paging import encode_token
 
 from tests.unit.telemetry.lab import Lab, latest_request
 from tests.unit.telemetry.toycloud import CPU, CREDITS, READ, ToyCloud
@@ -45,6 +48,16 @@ async def test_running_stream_of_the_same_series_is_the_source(lab: Lab) -> None
     assert (lab.cloud.calls["list"], lab.cloud.calls["collect"]) == (calls["list"], calls["collect"])
 
 
+async def test_close_ends_a_call_that_waits_for_the_cloud(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    lab.cloud.pause = 100.0
+    call = asyncio.create_task(lab.latest())
+    await lab.clock.advance(1)
+    await lab.telemetry.close()
+    with pytest.raises(ShuttingDown):
+        await call
+
+
 async def test_call_leaves_nothing_running(lab: Lab) -> None:
     lab.cloud.add("i-1")
     await lab.latest()
@@ -69,6 +82,20 @@ async def test_max_staleness_is_never_exceeded(lab: Lab) -> None:
     await lab.clock.advance(1)
     lab.cloud.add("i-2")
     assert len((await lab.latest(metrics=[CPU], max_staleness=0.0)).points) == 2
+
+
+async def test_reading_that_began_before_is_not_new_enough(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    await lab.synced(metrics=[CPU])
+    lab.cloud.pause = 10.0
+    # A list and a reading are under way until 80.
+    await lab.clock.advance(65)
+    asked = lab.clock.time()
+    call = asyncio.create_task(lab.latest(metrics=[CPU], max_staleness=0.0))
+    await lab.clock.advance(20)
+    assert not call.done()
+    await lab.clock.advance(20)
+    assert (await call).observe_time.ToSeconds() >= asked
 
 
 async def test_series_without_a_value_are_left_out(lab: Lab) -> None:
@@ -116,6 +143,15 @@ async def test_token_of_another_query_is_refused(lab: Lab) -> None:
     for fields in ({"metrics": [CPU], "page_token": first.next_page_token}, {"page_token": "zzz"}):
         with pytest.raises(PageTokenInvalid):
             await lab.latest(**fields)
+
+
+async def test_token_that_somebody_made_up_is_refused(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    request = latest_request()
+    for state in ("x", 7, ["a", "b"], ["a", "b", 7], ["a", "b", ["c"]]):
+        request.page_token = encode_token(request, state)
+        with pytest.raises(PageTokenInvalid):
+            await lab.telemetry.get_latest_metrics(request, lab.call)
 
 
 async def test_negative_numbers_are_refused(lab: Lab) -> None:

@@ -6,7 +6,11 @@ import pytest
 import structlog
 from novacron.cloud.v1 import metrics_service_pb2, streams_pb2
 from novacron_providers.contract import from_status
-from novacron_providers.contract.errors import InvalidArgument, NotFound, ShuttingDown, Unavailable
+from novacron_providers.contract.errors import (
+    NotFound,
+    ShuttingDown,
+    Unavailable,
+)
 
 from tests.unit.telemetry.lab import Lab
 from tests.unit.telemetry.toycloud import CPU, CREDITS, READ, ToyCloud
@@ -240,13 +244,37 @@ async def test_stream_ends_when_its_provider_is_unregistered(lab: Lab) -> None:
     assert isinstance(reader.error, NotFound)
 
 
+async def test_reader_that_comes_back_after_its_provider_does_not_meet_the_end_of_the_others(lab: Lab) -> None:
+    lab.cloud.add("i-1")
+    stuck, other = await lab.synced(heartbeat_interval=5.0), await lab.synced()
+    stuck.pause()
+    # The stuck one takes a heartbeat and no more, so it is still there when the provider is back.
+    await lab.clock.advance(30)
+    del lab.providers.clouds["toy"]
+    await lab.clock.advance(31)
+    assert isinstance(other.error, NotFound)
+    assert stuck.error is None
+    lab.providers.clouds["toy"] = lab.cloud
+    await lab.synced()
+
+
+async def test_provider_that_cannot_tell_its_regions_for_a_while_keeps_what_it_has(lab: Lab) -> None:
+    name = lab.cloud.add("i-1")
+    reader = await lab.synced(metrics=[CPU])
+    lab.cloud.broken[""] = Unavailable("no route")
+    await lab.clock.advance(180)
+    assert reader.last[CPU, name].time == lab.clock.time()
+    assert not reader.removed
+
+
 async def test_provider_that_is_configured_anew_is_read_anew(lab: Lab) -> None:
+    lab.cloud.period = 20
     lab.cloud.add("i-1")
     reader = await lab.synced(metrics=[CPU])
-    replacement = ToyCloud(lab.clock)
+    replacement = ToyCloud(lab.clock, period=10)
     name = replacement.add("i-7")
     lab.providers.clouds["toy"] = replacement
-    await lab.clock.advance(60)
+    await lab.clock.advance(30)
     assert reader.values() == {(CPU, name): replacement.value(CPU, "i-7", lab.clock.time())}
 
 
@@ -322,88 +350,32 @@ async def test_close_tells_readers_to_come_back_at_different_times(lab: Lab) -> 
         await anext(lab.responses())
 
 
-async def test_named_resource_that_is_not_there_is_not_found(lab: Lab) -> None:
+async def test_close_ends_a_stream_that_waits_for_its_first_reading(lab: Lab) -> None:
     lab.cloud.add("i-1")
-    for name in ("i-9", "providers/toy/instances/east~i-9"):
-        reader = lab.open(resources=[name])
-        await lab.clock.settle()
-        assert isinstance(reader.error, NotFound)
-        assert reader.error.resource == name
-        assert reader.error.violations[0].field == "selector.resources"
-
-
-async def test_named_resource_that_nobody_can_look_for_gives_the_reason(lab: Lab) -> None:
-    lab.cloud.add("i-1")
-    lab.cloud.fleet["west"] = {}
-    lab.cloud.broken["west"] = Unavailable("no route to west")
-    reader = lab.open(resources=["i-9"])
-    await lab.clock.settle()
-    assert isinstance(reader.error, Unavailable)
-
-
-async def test_named_resources_narrow_what_is_read(lab: Lab) -> None:
-    name = lab.cloud.add("i-1")
-    lab.cloud.add("i-2")
-    lab.cloud.add("i-3", "west")
-    reader = await lab.synced(resources=[name], metrics=[CPU])
-    assert reader.series == {0: (CPU, name)}
-    assert [(region, ids) for region, _, ids, _ in lab.cloud.reads] == [("east", ["i-1"])]
-    assert lab.cloud.calls["list"] == 1
-
-
-async def test_nothing_that_can_be_read_is_an_error_at_the_start(lab: Lab) -> None:
-    lab.cloud.broken["east"] = Unavailable("no route to east")
+    lab.cloud.pause = 100.0
     reader = lab.open()
-    await lab.clock.settle()
-    assert isinstance(reader.error, Unavailable)
-    lab.cloud.broken = {"": Unavailable("no route to anywhere")}
-    reader = lab.open(metrics=[CPU])
-    await lab.clock.settle()
-    assert isinstance(reader.error, Unavailable)
+    await lab.clock.advance(1)
+    await lab.telemetry.close()
+    assert reader.kinds == ["opened", "closing"]
+    assert isinstance(reader.error, ShuttingDown)
 
 
-@pytest.mark.parametrize(
-    ("fields", "field", "hint"),
-    [
-        ({"metrics": ["cloud.instance.cpu.utilisation"]}, "selector.metrics", CPU),
-        ({"metrics": ["zzz"]}, "selector.metrics", "ListMetricDescriptors"),
-        ({"metrics": [""]}, "selector.metrics", "empty"),
-        ({"filter": 'colour = "red"'}, "selector.filter", "colour"),
-        ({"filter": "zone"}, "selector.filter", "quoted"),
-        ({"resources": ["providers/other/instances/east~i-1"]}, "selector.resources", "under the parent"),
-        ({"resources": ["providers/toy"]}, "selector.resources", "of the form"),
-        ({"parent": "toy"}, "parent", "of the form"),
-        ({"interval": -1.0}, "interval", "negative"),
-        ({"heartbeat_interval": -1.0}, "heartbeat_interval", "negative"),
-    ],
-)
-async def test_bad_request_names_the_field_and_the_way_out(
-    lab: Lab, fields: dict[str, object], field: str, hint: str
-) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        await anext(lab.responses(**fields))
-    assert [violation.field for violation in caught.value.violations] == [field]
-    assert hint in caught.value.message
-    assert not lab.cloud.calls
-
-
-async def test_unknown_provider_is_not_found(lab: Lab) -> None:
-    with pytest.raises(NotFound):
-        await anext(lab.responses(parent="providers/mars"))
-
-
-async def test_too_many_series_are_refused(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("novacron_server.telemetry.view.LIMIT", 3)
-    lab.cloud.add("i-1")
+async def test_large_table_comes_in_parts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("novacron_server.telemetry.roster.SERIES", 4)
+    for n in range(5):
+        lab.cloud.add(f"i-{n}")
     reader = await lab.synced()
-    lab.cloud.add("i-2")
+    assert reader.kinds[:4] == ["opened", "table", "table", "table"]
+    assert [event.table.first_slot for event in reader.events[1:4]] == [0, 4, 8]
+    assert len(reader.values()) == 10
+    for n in range(5, 8):
+        lab.cloud.add(f"i-{n}")
     lab.telemetry.inventory_changed("toy")
-    await lab.clock.settle()
-    assert isinstance(reader.error, InvalidArgument)
-    assert reader.error.violations[0].field == "selector"
-    again = lab.open()
-    await lab.clock.settle()
-    assert isinstance(again.error, InvalidArgument)
+    await lab.clock.advance(60)
+    late = await lab.synced()
+    assert late.series == reader.series
+    assert late.values() == reader.values()
+    assert len(late.values()) == 16
 
 
 async def test_messages_joined_are_one_response_of_the_same_events(lab: Lab) -> None:

@@ -38,6 +38,7 @@ class ToyCloud(Connection, Compute, Metrics):
     """One account.
 
     Attributes:
+        able: What it can do.
         period, delay: Seconds between two points of a series, and from a period's end to its publication.
         periods: Period of single metrics, where it differs.
         fleet: Instances by region.
@@ -53,6 +54,7 @@ class ToyCloud(Connection, Compute, Metrics):
 
     def __init__(self, clock: Clock, name: str = "toy", *, period: float = 60.0, delay: float = 0.0) -> None:
         self.clock, self.name, self.period, self.delay = clock, name, period, delay
+        self.able: tuple[Area, ...] = (self,)
         self.periods: dict[str, float] = {}
         self.fleet: dict[str, dict[str, compute_pb2.Instance]] = {"east": {}}
         self.broken: dict[str, Exception] = {}
@@ -85,7 +87,7 @@ class ToyCloud(Connection, Compute, Metrics):
 
     @property
     def areas(self) -> Sequence[Area]:
-        return (self,)
+        return self.able
 
     async def identify(self, call: Call) -> Identity:
         return Identity(account=self.name)
@@ -203,12 +205,18 @@ class ToyCloud(Connection, Compute, Metrics):
 
 
 class ToyProviders:
-    """A registry; `reports` holds what telemetry last found of each region."""
+    """A registry.
+
+    Attributes:
+        faults: Why there is no connection, by provider.
+        reports: What telemetry last found of each region.
+    """
 
     def __init__(self, *clouds: ToyCloud) -> None:
         self.clouds = {cloud.name: cloud for cloud in clouds}
         self.configs = {cloud.name: provider_pb2.ProviderConfig() for cloud in clouds}
         self.without_metrics: set[str] = set()
+        self.faults: dict[str, CloudError] = {}
         self.reports: dict[tuple[str, str], CloudError | None] = {}
 
     def names(self) -> list[str]:
@@ -217,14 +225,16 @@ class ToyProviders:
     def connection(self, name: str) -> ToyCloud:
         if name not in self.clouds:
             raise NotFound(f"no provider {name!r}", resource=f"providers/{name}")
+        if fault := self.faults.get(name):
+            raise fault
         return self.clouds[name]
 
     def config(self, name: str) -> provider_pb2.ProviderConfig:
-        self.connection(name)
         return self.configs[name]
 
     def has(self, name: str, capability: int) -> bool:
-        self.connection(name)
+        if name not in self.clouds:
+            raise NotFound(f"no provider {name!r}", resource=f"providers/{name}")
         return name not in self.without_metrics
 
     def report(self, name: str, region: str, error: CloudError | None) -> None:

@@ -93,24 +93,48 @@ def test_the_wheel_says_what_it_is(wheel: pathlib.Path) -> None:
     assert {Requirement(line).name for line in bare} == {"googleapis-common-protos", "grpcio", "protobuf"}
 
 
-def test_the_client_needs_nothing_but_its_own_dependencies(wheel: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    for name in closure():
+def run(wheel: pathlib.Path, folder: pathlib.Path, extras: tuple[str, ...], *arguments: str) -> tuple[int, str, str]:
+    """Run Python on a machine that looks as if only the wheel with these extras had been installed."""
+    for name in closure(*extras):
         distribution = metadata.distribution(name)
         for file in distribution.files or []:
-            link, there = tmp_path / file, pathlib.Path(str(distribution.locate_file(file)))
+            link, there = folder / file, pathlib.Path(str(distribution.locate_file(file)))
             if ".." not in file.parts and there.is_file():
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(there)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(wheel), str(folder)])}
+    # -S leaves out site-packages.
+    command = [sys.executable, "-S", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_client_needs_nothing_but_its_own_dependencies(wheel: pathlib.Path, tmp_path: pathlib.Path) -> None:
     code = "import novacron_client, sys; print(novacron_client.__file__, *{name.split('.')[0] for name in sys.modules})"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(wheel), str(tmp_path)])}
-    # -S leaves out site-packages: the machine looks as if only the wheel and these had been installed.
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", code], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    where, *loaded = done.stdout.split()
+    status, output, errors = run(wheel, tmp_path, (), "-c", code)
+    assert status == 0, errors
+    where, *loaded = output.split()
     assert pathlib.Path(where).is_relative_to(wheel)
     assert {name for name in loaded if name.startswith("novacron")} == {"novacron", "novacron_client"}
+
+
+@pytest.mark.parametrize(
+    ("extras", "arguments", "missing"),
+    [((), ["--help"], "cli"), (("cli",), ["serve"], "server")],
+)
+def test_the_command_says_which_extra_is_missing(
+    wheel: pathlib.Path, tmp_path: pathlib.Path, extras: tuple[str, ...], arguments: list[str], missing: str
+) -> None:
+    status, _, errors = run(wheel, tmp_path, extras, "-m", "novacron_cli", *arguments)
+    assert status != 0
+    assert f"novacron-cloud[{missing}]" in errors
+    assert "Traceback" not in errors
+
+
+def test_the_command_alone_needs_no_server(wheel: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    status, output, errors = run(wheel, tmp_path, ("cli",), "-m", "novacron_cli", "instances", "--help")
+    assert status == 0, errors
+    assert "create" in output
 
 
 @pytest.mark.parametrize(("package", "extras"), PACKAGES.items(), ids=PACKAGES)

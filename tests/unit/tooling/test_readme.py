@@ -6,6 +6,7 @@ import re
 import tomllib
 
 from google.rpc import code_pb2
+from novacron_cli.main import EPILOG
 from novacron_client import Client
 from novacron_providers.contract import errors
 from novacron_server.config import Config, ProviderEntry
@@ -47,6 +48,13 @@ def test_the_defaults_of_settings_are_those_of_the_code() -> None:
     for name in ("listen", "shutdown_grace", "max_concurrent_rpcs"):
         value = Config.model_fields[name].default
         assert type(value)(shown[name]) == value
+
+
+def test_the_exit_codes_are_those_of_the_command() -> None:
+    told = dict(re.findall(r"^  (\d+) +(.*)$", EPILOG, re.MULTILINE))
+    listed = {row[0]: row[1] for row in rows("The command")}
+    assert listed.keys() == told.keys()
+    assert all(told[code].startswith(meaning) for code, meaning in listed.items())
 
 
 def test_every_extra_is_explained() -> None:

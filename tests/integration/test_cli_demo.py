@@ -1,0 +1,90 @@
+"""The demo from end to end, and that nothing is left of it however it ends."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+
+from tests.integration.test_cli_terminal import IN_TERMINAL, TERMINAL, plain
+
+DEMO = [sys.executable, "-m", "novacron_cli", "demo", "--instances", "2"]
+ADDRESSES = re.compile(r"127\.0\.0\.1:(\d+)")
+
+
+def nothing_listens(text: str) -> bool:
+    """Whether the sandbox and the server that the demo named are gone."""
+    ports = {int(port) for port in ADDRESSES.findall(text)}
+    assert len(ports) == 2, text
+    for port in ports:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return False
+    return True
+
+
+def test_without_a_terminal_it_prints_plain_lines_and_ends_by_itself() -> None:
+    done = subprocess.run([*DEMO, "--for", "4s"], capture_output=True, text=True, timeout=55)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert "starting a sandbox cloud" in lines[0]
+    assert "\x1b" not in done.stdout
+    assert re.search(r"^\d\d:\d\d:\d\d registered providers/aws: account \d{12}", done.stdout, re.MULTILINE)
+    for step in ("web-1 us-east-1 t3.micro .*Launch", "web-2 eu-west-1 t3.small 100 % succeeded"):
+        assert re.search(rf"^\d\d:\d\d:\d\d {step}$", done.stdout, re.MULTILINE), step
+    live = [line for line in lines if " cpu " in line]
+    instances = {line.split()[2] for line in live}
+    assert len(instances) == 2
+    assert all(instance.startswith("i-") for instance in instances)
+    value = r"\d+(\.\d)? [kMG]?B/s"
+    pattern = rf"running cpu \d+\.\d % in {value} out {value} read {value} write {value}$"
+    assert all(re.search(pattern, line) for line in live), live
+    # Two seconds of each at the least: they move.
+    assert len({line.split()[0] for line in live}) >= 2
+    assert lines[-1].startswith("The demo has ended")
+    assert nothing_listens(done.stdout)
+
+
+def test_a_signal_ends_all_of_it() -> None:
+    with subprocess.Popen(DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            out = ""
+            while "creating 2 instances" not in out:
+                line = demo.stdout.readline()
+                assert line, demo.stderr.read() if demo.stderr else out
+                out += line
+            demo.terminate()
+            rest = demo.stdout.read()
+        finally:
+            if demo.poll() is None:
+                demo.kill()
+    assert demo.returncode == 0
+    assert rest.splitlines()[-1].startswith("The demo has ended")
+    assert nothing_listens(out)
+
+
+def test_in_a_terminal_it_draws_bars_and_a_table_that_moves_until_ctrl_c() -> None:
+    # A table whose sparkline has two values has moved.
+    moved = re.compile(r"i-[0-9a-f]+ +web-1 +t3\.micro +us-east-1 +running +[▁▂▃▄▅▆▇█]{2,} +\d")
+    command = [*IN_TERMINAL, *DEMO[3:]]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=os.environ | TERMINAL
+    ) as demo:
+        assert demo.stdin is not None
+        assert demo.stdout is not None
+        out, asked = b"", False
+        while chunk := demo.stdout.read(65536):
+            out += chunk
+            if not asked and moved.search(plain(out.decode(errors="replace"))):
+                asked = True
+                demo.stdin.write(b"\x03")
+    drawn = plain(out.decode())
+    assert asked, drawn
+    assert demo.returncode == 0, drawn
+    assert "━" in drawn
+    assert "100 %" in drawn
+    assert re.search(r"INSTANCE +NAME +TYPE +REGION +STATE +CPU +NET IN +NET OUT +DISK READ +DISK WRITE", drawn)
+    assert drawn.rstrip().endswith("gone with them.")
+    assert nothing_listens(drawn)
