@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -124,7 +124,8 @@ class Client:
         async def send(timeout: float) -> Any:
             import aiohttp
 
-            limit = aiohttp.ClientTimeout(total=timeout, sock_connect=min(CONNECT_TIMEOUT, timeout))
+            # The attempt as a whole is cut off by the caller, which knows whether the deadline came or the limit.
+            limit = aiohttp.ClientTimeout(sock_connect=min(CONNECT_TIMEOUT, timeout))
             token = await self._token()
             try:
                 async with opened.session.get(
@@ -146,13 +147,7 @@ class Client:
             raise answered(status if status != 200 else 502, headers, body, action)
 
         async def attempt(timeout: float) -> Any:
-            try:
-                return await send(timeout)
-            except CredentialsInvalid:
-                # A token may be over before its time: once, with a new one.
-                if not self._rejected:
-                    raise
-                return await send(timeout)
+            return await self._with_new_token(lambda: send(timeout))
 
         return await self._callers.of(region).call(action, attempt, call, family=rate)
 
@@ -212,7 +207,7 @@ class Client:
         await self._open()
         _, client = await self._monitor()
 
-        async def attempt(timeout: float) -> Any:
+        async def send(timeout: float) -> Any:
             token = await self._token()
             try:
                 pager = await client.list_time_series(
@@ -231,6 +226,9 @@ class Client:
             # The SDK's own objects cost twenty times as much to read.
             return type(page).pb(page)
 
+        async def attempt(timeout: float) -> Any:
+            return await self._with_new_token(lambda: send(timeout))
+
         return await self._callers.of(region).call(action, attempt, call, family="metrics")
 
     async def close(self) -> None:
@@ -244,6 +242,15 @@ class Client:
         for service in self._services.values():
             service.transport.close()
         self._threads.close()
+
+    async def _with_new_token(self, send: Callable[[], Awaitable[Any]]) -> Any:
+        """Send, and once more with a new token when Google refused the one we had: it may be over before its time."""
+        try:
+            return await send()
+        except CredentialsInvalid:
+            if not self._rejected:
+                raise
+            return await send()
 
     async def _token(self) -> str:
         """A token that is good now; one refresh at a time, in a thread, whoever waits for it."""

@@ -164,7 +164,8 @@ def _from_sdk(error: Any, action: str) -> CloudError:
     told = [detail for detail in error.errors or () if isinstance(detail, Mapping)]
     reason = _reason(told, ()) or str(getattr(error, "reason", None) or "")
     kind = kind_of(reason, status)
-    text = str(error.message or "")
+    # "POST https://compute.googleapis.com/...: Required ..."
+    text = re.sub(r"^[A-Z]+ https?://\S+: ", "", str(error.message or ""))
     if headers and not told and "json" not in str(headers.get("Content-Type", "")).lower():
         # What stands in front of Google answered, with a page.
         kind, text = (kind if status >= 500 or status in (401, 429) else ProviderError), ""
