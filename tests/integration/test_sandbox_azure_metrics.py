@@ -107,7 +107,7 @@ Perf
 | summarize value = avg(CounterValue) by _ResourceId, time = bin(TimeGenerated, 60s)
 """
     async with _clients(sandbox) as (_, logs):
-        found = await logs.query_workspace(workspace, query, timespan=None)
+        found: Any = await logs.query_workspace(workspace, query, timespan=None)
         rows = found.tables[0].rows
         assert {row["_ResourceId"] for row in rows} == {fleet[0].lower(), fleet[1].lower()}
         assert len(rows) == 10
