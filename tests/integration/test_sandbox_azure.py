@@ -145,14 +145,14 @@ async def test_etags_guard_changes(azure: Subscription) -> None:
     body = found.json()
     etag = body["etag"]
     assert found.headers["ETag"] == etag
+    subnet = body["properties"]["ipConfigurations"][0]["properties"]["subnet"]["id"]
+    configurations = [{"name": "ipconfig1", "properties": {"subnet": {"id": subnet}}}]
+    wish = {"location": "westeurope", "tags": {"a": "b"}, "properties": {"ipConfigurations": configurations}}
     refused = (412, "PreconditionFailed")
-    assert await _refused(azure, "PUT", path, body, If_None_Match="*") == refused
-    assert await _refused(azure, "PUT", path, body, If_Match='W/"other"') == refused
-    assert await _refused(azure, "PUT", f"{path}-2", body, If_Match="*") == refused
-    subnet = body["properties"]["ipConfigurations"][0]["properties"]["subnet"]
-    configurations = [{"name": "ipconfig1", "properties": {"subnet": subnet}}]
-    changes = {"tags": {"a": "b"}, "properties": {"ipConfigurations": configurations}}
-    changed = await azure.send("PUT", path, {"location": body["location"], **changes}, If_Match=etag)
+    assert await _refused(azure, "PUT", path, wish, If_None_Match="*") == refused
+    assert await _refused(azure, "PUT", path, wish, If_Match='W/"other"') == refused
+    assert await _refused(azure, "PUT", f"{path}-2", wish, If_Match="*") == refused
+    changed = await azure.send("PUT", path, wish, If_Match=etag)
     assert changed.status_code == 200
     assert changed.json()["etag"] != etag
     # The address that was given once stays.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import pathlib
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -270,6 +271,7 @@ class Client:
                     session = aiohttp.ClientSession(
                         connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trust),
                         cookie_jar=aiohttp.DummyCookieJar(),
+                        middlewares=(_once,),
                         trust_env=True,
                     )
                     self._opened = await asyncio.to_thread(self._create, session)
@@ -281,6 +283,8 @@ class Client:
         import azure.mgmt.compute.aio
         import azure.mgmt.core  # noqa: F401  # imported for later
 
+        # What it logs is raised as well; and it would write whole answers, from the event loop.
+        logging.getLogger("azure").setLevel(logging.CRITICAL)
         return ssl.create_default_context(cafile=self._at.ca_file or None)
 
     def _create(self, session: aiohttp.ClientSession) -> _Opened:
@@ -405,6 +409,18 @@ class _Federated:
 
     async def __aexit__(self, *failure: object) -> None:
         await self.close()
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending again by itself what it may have sent: it repeats only after these two errors."""
+    import aiohttp
+
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(f"the connection was cut: {error}") from error
 
 
 def _plain_chain(authentication: Any) -> list[Any]:

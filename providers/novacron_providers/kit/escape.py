@@ -7,6 +7,8 @@ from typing import Any
 
 from google.protobuf import struct_pb2
 
+from novacron_providers.contract.errors import InvalidArgument
+
 # A Struct has doubles only; integers beyond this would lose digits, so they are strings.
 _EXACT = 2**53
 
@@ -21,6 +23,21 @@ def to_struct(data: Mapping[str, Any]) -> struct_pb2.Struct:
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     """A Struct as a cloud's parameters; whole numbers are integers."""
     return {key: _native(value) for key, value in struct.fields.items()}
+
+
+def merge(ours: dict[str, Any], options: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """Add a caller's parameters to ours, down into structures, and return ours.
+
+    Raises InvalidArgument, naming `field`, for one that would replace something of ours.
+    """
+    for key, value in options.items():
+        if isinstance(value, Mapping) and isinstance(ours.get(key), dict):
+            ours[key] = merge(ours[key], value, f"{field}.{key}")
+        elif key in ours:
+            raise InvalidArgument(f"{key} is set from the request; leave it out of provider_options", field=field)
+        else:
+            ours[key] = value
+    return ours
 
 
 def _plain(value: Any) -> Any:

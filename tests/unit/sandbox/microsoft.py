@@ -38,7 +38,8 @@ class Subscription:
 
     def __init__(self, sandbox: Sandbox, credential: Any) -> None:
         self.sandbox, self.credential = sandbox, credential
-        self.compute = ComputeManagementClient(credential, sandbox.azure["subscription_id"], **arm(sandbox))
+        # Bodies are plain JSON here, which the SDK takes and its annotations do not say.
+        self.compute: Any = ComputeManagementClient(credential, sandbox.azure["subscription_id"], **arm(sandbox))
         self.root = f"/subscriptions/{sandbox.azure['subscription_id']}"
         self.group = f"{self.root}/resourceGroups/{sandbox.azure['resource_group']}"
 
@@ -86,7 +87,7 @@ class Subscription:
     async def power(self, name: str) -> str:
         """Return the power state of a machine."""
         view = await self.compute.virtual_machines.instance_view("novacron", name)
-        return next(s.code for s in view.statuses or () if str(s.code).startswith("PowerState/"))
+        return next(str(s.code) for s in view.statuses if s.code.startswith("PowerState/"))
 
 
 def wanted(interface: str, name: str = "machine") -> dict[str, Any]:
