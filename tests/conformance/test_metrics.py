@@ -27,7 +27,9 @@ async def events(client: Client, request: pb.StreamMetricsRequest) -> AsyncGener
     try:
         async for response in call:
             for event in response.events:
-                yield event
+                # One may come at any time, and says nothing but that the server lives.
+                if not event.control.HasField("heartbeat"):
+                    yield event
     finally:
         call.cancel()
 
