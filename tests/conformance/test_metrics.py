@@ -35,11 +35,13 @@ async def events(client: Client, request: pb.StreamMetricsRequest) -> AsyncGener
 
 
 async def some(client: Client, request: pb.StreamMetricsRequest, batches: int) -> list[pb.MetricEvent]:
-    """Events until that many batches came after synced."""
+    """Events until that many batches came after synced, without heartbeats: those may come at any time."""
     found: list[pb.MetricEvent] = []
     synced = False
     async with aclosing(events(client, request)) as following:
         async for event in following:
+            if event.control.HasField("heartbeat"):
+                continue
             found.append(event)
             synced = synced or event.control.HasField("synced")
             if synced and event.HasField("batch"):
