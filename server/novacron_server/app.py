@@ -83,10 +83,9 @@ class App:
     ) -> None:
         _log.info("stopping")
         await self._door.not_serving()
-        # Streams are told first, so that their readers go away by themselves within the grace.
-        await self._telemetry.close()
+        # Who streams or waits is told first, so that nobody holds the door for the whole grace.
+        await asyncio.gather(self._telemetry.close(), self._operations.close())
         await self._door.stop(self.config.shutdown_grace)
-        await self._operations.close()
         await self._providers.close()
         await self._store.close()
         _log.info("stopped")

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from google.protobuf.message import DecodeError, Message
 from novacron.cloud.v1 import capabilities_pb2, common_pb2
@@ -61,6 +62,8 @@ class Dispatch:
         self._providers, self._operations, self._store = providers, operations, store
         self.rpcs: dict[str, Rpc] = {rpc.path: rpc for rpc in contract()}
         self._owners: dict[str, object] = {}
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._writes: set[asyncio.Task[Message]] = set()
         for path, rpc in self.rpcs.items():
             owner = next((s for s in services if hasattr(s, rpc.attribute)), None)
             implemented: object = owner or next((area for area in AREAS if hasattr(area, rpc.attribute)), None)
@@ -138,7 +141,8 @@ class Dispatch:
         return request
 
     async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message:
-        if call.deadline is None:
+        # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
+        if call.deadline is None and rpc.path not in self._owners:
             call = replace(call, deadline=time.monotonic() + READ_LIMIT)
         try:
             async with asyncio.timeout(call.remaining()):
@@ -155,16 +159,21 @@ class Dispatch:
         if not call.request_id or request.validate_only:
             answer: Message = await method(request, call)
             return answer
-        digest = hashlib.sha256(rpc.path.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
-        if (kept := await recall(self._store, call.principal, call.request_id, digest)) is not None:
-            return rpc.response.FromString(kept)
         # Shielded: a caller that leaves must not leave a change made and its answer forgotten.
-        return await asyncio.shield(asyncio.ensure_future(self._remembered(method, request, call, digest)))
+        task = asyncio.create_task(self._once(rpc, method, request, call))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
 
-    async def _remembered(self, method: Method, request: Any, call: Call, digest: bytes) -> Message:
-        answer: Message = await method(request, call)
-        await remember(self._store, call.principal, call.request_id, digest, answer.SerializeToString())
-        return answer
+    async def _once(self, rpc: Rpc, method: Method, request: Any, call: Call) -> Message:
+        digest = hashlib.sha256(rpc.path.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
+        # Equal requests at once: the second waits for the first one's answer.
+        async with self._locks.setdefault((call.principal, call.request_id), asyncio.Lock()):
+            if (kept := await recall(self._store, call.principal, call.request_id, digest)) is not None:
+                return rpc.response.FromString(kept)
+            answer: Message = await method(request, call)
+            await remember(self._store, call.principal, call.request_id, digest, answer.SerializeToString())
+            return answer
 
     async def _operate(self, rpc: Rpc, request: Any, call: Call) -> Message:
         # Looked up first, so that an unknown provider or a missing capability is the call's own error.
@@ -172,8 +181,7 @@ class Dispatch:
         if request.validate_only:
             await self._operations.check(rpc, request, call)
             return rpc.response()
-        # Shielded: between the committed intent and the running task no caller that leaves may stop it.
-        operation = await asyncio.shield(asyncio.ensure_future(self._operations.start(rpc, request, call)))
+        operation = await self._operations.start(rpc, request, call)
         answer: Any = rpc.response()
         answer.operation.CopyFrom(operation)
         assert isinstance(answer, Message)

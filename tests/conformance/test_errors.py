@@ -20,6 +20,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def raw(address: str, method: str, data: bytes, timeout: float | None = None) -> grpc.StatusCode:
     """Status of a call whose bytes are ours, past every client library."""
     async with grpc.aio.insecure_channel(address) as channel:
+        # So that a deadline is one of the call, not of the connection.
+        await channel.channel_ready()
         call: Any = channel.unary_unary(f"/novacron.cloud.v1.ProviderService/{method}")
         try:
             await call(data, timeout=timeout)

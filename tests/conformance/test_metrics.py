@@ -27,17 +27,21 @@ async def events(client: Client, request: pb.StreamMetricsRequest) -> AsyncGener
     try:
         async for response in call:
             for event in response.events:
-                yield event
+                # One may come at any time, and says nothing but that the server lives.
+                if not event.control.HasField("heartbeat"):
+                    yield event
     finally:
         call.cancel()
 
 
 async def some(client: Client, request: pb.StreamMetricsRequest, batches: int) -> list[pb.MetricEvent]:
-    """Events until that many batches came after synced."""
+    """Events until that many batches came after synced, without heartbeats: those may come at any time."""
     found: list[pb.MetricEvent] = []
     synced = False
     async with aclosing(events(client, request)) as following:
         async for event in following:
+            if event.control.HasField("heartbeat"):
+                continue
             found.append(event)
             synced = synced or event.control.HasField("synced")
             if synced and event.HasField("batch"):

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def events(client: Client, request: pb.WatchOperationRequest) -> list[operations_pb2.OperationEvent]:
-    """Every event of a watch to its end."""
+    """Every event of a watch to its end, but heartbeats, which may come at any time."""
     found: list[operations_pb2.OperationEvent] = []
     async for response in client.operations.WatchOperation(request, timeout=60):
-        found.extend(response.events)
+        found.extend(event for event in response.events if not event.control.HasField("heartbeat"))
     return found
 
 

@@ -135,6 +135,15 @@ async def test_a_request_id_gives_the_first_answer_again(
     assert caught.value.reason == "REQUEST_ID_REUSED"
 
 
+async def test_equal_requests_at_once_are_one(client: Client, config: provider_pb2.ProviderConfig, name: str) -> None:
+    await client.call(registration(name, config))
+    request = pb.UnregisterProviderRequest(name=f"providers/{name}", request_id=str(uuid.uuid4()))
+    await asyncio.gather(*(client.call(request) for _ in range(5)))
+    request.request_id = ""
+    with pytest.raises(CloudError):
+        await client.call(request)
+
+
 async def test_an_update_changes_only_what_the_mask_names(
     client: Client, config: provider_pb2.ProviderConfig, name: str
 ) -> None:
