@@ -43,7 +43,7 @@ class Showcase:
         # The server starts while the sandbox does.
         async with (
             ServerProcess(self._folder) as server,
-            Sandbox(metrics_period=1, metrics_lag=0) as sandbox,
+            Sandbox(clouds=("aws",), metrics_period=1, metrics_lag=0) as sandbox,
             novacron_client.connect(await server.ready()) as client,
         ):
             regions = sandbox.aws["regions"][:REGIONS]

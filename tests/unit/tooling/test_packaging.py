@@ -25,6 +25,8 @@ PACKAGES = {
     "providers/novacron_providers/contract": ("providers",),
     "providers/novacron_providers/kit": ("providers",),
     "providers/novacron_providers/aws": ("aws",),
+    "providers/novacron_providers/azure": ("azure",),
+    "providers/novacron_providers/gcp": ("gcp",),
     "server/novacron_server": ("server",),
     "sandbox/novacron_sandbox": ("sandbox",),
 }
