@@ -16,11 +16,11 @@ from tests.servers import registration, server_process
 GO = pathlib.Path(__file__).parents[2] / "clients" / "go"
 
 
-async def run(*command: str, cwd: pathlib.Path = GO, **more: str) -> tuple[int | None, str]:
+async def run(*command: str, **more: str) -> tuple[int | None, str]:
     """Run a command to its end: its status, and all that it wrote."""
     process = await asyncio.create_subprocess_exec(
         *command,
-        cwd=cwd,
+        cwd=GO,
         env={**os.environ, **more},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -33,23 +33,33 @@ async def run(*command: str, cwd: pathlib.Path = GO, **more: str) -> tuple[int |
     return process.returncode, output.decode()
 
 
-async def program(folder: pathlib.Path) -> str:
-    """The tour, built of modules that are on this machine; the test skips where Go or they are not."""
+OFFLINE = {"GOFLAGS": "-mod=readonly", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+
+
+async def need_go() -> None:
+    """Skip the test where Go, or a module that clients/go names, is not on this machine."""
     if shutil.which("go") is None:
         pytest.skip("needs Go")
-    offline = {"GOFLAGS": "-mod=readonly", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
-    code, text = await run("go", "list", "-deps", "./cmd/tour", **offline)
+    code, text = await run("go", "list", "-test", "-deps", "./...", **OFFLINE)
     if "module lookup disabled by GOPROXY=off" in text or "requires go >=" in text:
         pytest.skip("needs the modules of clients/go: cd clients/go && go mod download")
     assert code == 0, text
-    code, text = await run("go", "build", "-o", str(folder / "tour"), "./cmd/tour", **offline)
+
+
+@pytest.mark.timeout(300)
+async def test_the_go_code_is_formatted_and_its_own_tests_pass() -> None:
+    await need_go()
+    assert await run("gofmt", "-l", "novacron", "cmd") == (0, "")
+    code, text = await run("go", "test", "-vet=all", "./novacron", "./cmd/...", **OFFLINE)
     assert code == 0, text
-    return str(folder / "tour")
 
 
 @pytest.mark.timeout(300)
 async def test_a_go_program_makes_follows_and_deletes_machines(tmp_path: pathlib.Path) -> None:
-    tour = await program(tmp_path)
+    await need_go()
+    tour = str(tmp_path / "tour")
+    code, text = await run("go", "build", "-o", tour, "./cmd/tour", **OFFLINE)
+    assert code == 0, text
     async with (
         Sandbox(clouds=("aws",), metrics_period=1, metrics_lag=0, boot_seconds=1) as sandbox,
         server_process(tmp_path) as server,
