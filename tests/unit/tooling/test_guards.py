@@ -68,6 +68,18 @@ async def test_bad_block_swallowed():
     with contextlib.suppress(Exception):
         ours("def nap(): time.sleep(0)")["nap"]()
 
+async def test_ok_lock_of_coverage():
+    lock = threading.Lock()
+    lock.acquire()
+    theirs = {}
+    exec(compile("def lock_data(lock): lock.acquire(timeout=0.01)", "coverage/collector.py", "exec"), theirs)
+    ours("def line(lock_data, lock): lock_data(lock)")["line"](theirs["lock_data"], lock)
+
+async def test_bad_lock():
+    lock = threading.Lock()
+    lock.acquire()
+    ours("def line(lock): lock.acquire(timeout=0.01)")["line"](lock)
+
 @pytest.fixture
 def reaching():
     with contextlib.suppress(Exception):
