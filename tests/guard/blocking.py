@@ -1,8 +1,10 @@
 """Find calls that block the event loop, also those whose error somebody swallowed."""
 
 import gc
+import threading
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from blockbuster import BlockBuster, blockbuster
 
@@ -24,23 +26,33 @@ class BlockedLoop(blockbuster.BlockingError):
         self.report(f"{func} blocks the event loop, from {', '.join(places)}; move it to a thread")
 
 
-_watch = BlockBuster(OURS)
-# coverage's own, for as long as it takes to note a line that another thread comes to as well.
-_watch.functions["threading.Lock.acquire"].can_block_in("coverage/collector.py", "lock_data")
-# The garbage collector runs finalizers wherever it happens to; a lock that one of them takes is not the code's there.
-_collecting: set[str] = set()
+# Threads in which the garbage collector runs. It does so wherever it happens to, and a lock that one of the finalizers
+# takes is not the doing of the code there.
+_collecting: set[int] = set()
 
 
 def _note_collection(phase: str, _: dict[str, int]) -> None:
-    (_collecting.add if phase == "start" else _collecting.discard)("gc")
+    (_collecting.add if phase == "start" else _collecting.discard)(threading.get_ident())
+
+
+def _may_wait(waits_never: Callable[..., bool]) -> Callable[..., bool]:
+    def may_wait(*args: Any, **options: Any) -> bool:
+        return threading.get_ident() in _collecting or waits_never(*args, **options)
+
+    return may_wait
+
+
+_watch = BlockBuster(OURS)
+_acquire = _watch.functions["threading.Lock.acquire"]
+_acquire.can_block_predicate = _may_wait(_acquire.can_block_predicate)
+# coverage's own lock, for as long as it takes to note a file that another thread comes to as well.
+_acquire.can_block_in("coverage/collector.py", "lock_data")
 
 
 def install(report: Callable[[str], None]) -> None:
     """Watch the event loops of this process until `remove`; `report` gets a line for each offence."""
     BlockedLoop.report = staticmethod(report)
     blockbuster.BlockingError = BlockedLoop  # type: ignore[misc]  # blockbuster has no other way to tell of an offence
-    # asyncio.sleep takes no lock: who does inside of it is a finalizer as well.
-    _watch.functions["threading.Lock.acquire"].can_block_in("asyncio/tasks.py", "sleep")
     gc.callbacks.append(_note_collection)
     _watch.activate()
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[3]
 
 OFFENDERS = """
-import asyncio, contextlib, pathlib, socket, subprocess, sys, threading, time
+import asyncio, contextlib, gc, pathlib, socket, subprocess, sys, threading, time
 import novacron_server
 import pytest
 
@@ -74,6 +74,16 @@ async def test_ok_lock_of_coverage():
     theirs = {}
     exec(compile("def lock_data(lock): lock.acquire(timeout=0.01)", "coverage/collector.py", "exec"), theirs)
     ours("def line(lock_data, lock): lock_data(lock)")["line"](theirs["lock_data"], lock)
+
+async def test_ok_finalizer():
+    class Cycle:
+        def __init__(self):
+            self.me, self.lock = self, threading.Lock()
+            self.lock.acquire()
+        def __del__(self):
+            self.lock.acquire(timeout=0.01)
+    Cycle()
+    ours("def line(collect): collect()")["line"](gc.collect)
 
 async def test_bad_lock():
     lock = threading.Lock()
