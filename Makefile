@@ -21,6 +21,8 @@ run: setup ## Show it at work: a sandbox cloud, the server, live metrics (ARGS="
 
 # Most tests wait for processes and sockets, so that two at once take half the time. The tests of a file share what they
 # set up and stay together.
+# Unbuffered: blockbuster leaves file types that an interpreter which still has to flush at its end crashes on.
+test: export PYTHONUNBUFFERED = 1
 PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # A part of the tests says nothing about coverage, so with ARGS it is not measured.
