@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.guard import skips
+
 ROOT = pathlib.Path(__file__).parents[3]
 
 OFFENDERS = """
@@ -129,3 +131,20 @@ def test_a_skip_that_is_not_listed_fails_the_run(tmp_path: pathlib.Path, skip: s
     code, output = run(tmp_path / "test_skips.py", f"import pytest\n{skip}\n")
     assert code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED), output
     assert "skips that tests/skips.toml does not allow" in output
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "allowed"),
+    [
+        ("tests/a/test_x.py::test_one", True),
+        ("tests/a/test_x.py::test_one[some-case]", True),
+        ("tests/a/test_x.py", True),
+        ("tests/a/test_xy.py", False),
+        ("tests/b/test_y.py::test_two", True),
+        ("tests/b/test_y.py::test_three", False),
+        ("tests/b/test_y.py", False),
+    ],
+)
+def test_a_listed_skip_is_allowed_also_when_the_whole_file_skips(nodeid: str, allowed: bool) -> None:
+    patterns = ["tests/a/test_x.py::*", "tests/b/test_y.py::test_two"]
+    assert skips.is_allowed(nodeid, patterns) is allowed
