@@ -110,7 +110,7 @@ async def test_a_message_of_five_megabytes_is_refused(address: str) -> None:
 
 async def test_a_deadline_that_has_passed_is_told(address: str, cloud: Cloud) -> None:
     request = pb.ListInstancesRequest(parent=cloud.parent).SerializeToString()
-    for timeout in (0, 1e-6):
+    for timeout in (0, 0.001, 0.05):
         assert await raw(address, "ListInstances", request, timeout) is grpc.StatusCode.DEADLINE_EXCEEDED
 
 

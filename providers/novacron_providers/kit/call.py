@@ -197,6 +197,11 @@ class Caller:
         if family not in self._paces:
             self._paces[family] = Pace(rate, clock.monotonic())
         pace = self._paces[family]
+        if run.remaining() <= 0:
+            # Not a throttle: no turn, however soon, would be soon enough.
+            over = run.too_late(sent=False)
+            run.conclude(over)
+            raise over
         seconds = pace.wait(clock.monotonic(), run.remaining())
         if seconds is None:
             late = Throttled(
@@ -237,7 +242,7 @@ class _Run:
             self._limit = time.monotonic() + (MUTATION_LIMIT if self._mutates else READ_LIMIT)
         timeout = min(self._callers.timeout, self.remaining())
         if timeout <= 0:
-            raise self._too_late(sent=False)
+            raise self.too_late(sent=False)
         self.attempts += 1
         labels = {"provider": self._callers.provider, "region": self._region, "action": self.action}
         _attempts.add(1, labels)
@@ -250,7 +255,7 @@ class _Run:
                 return await (asyncio.shield(sent) if self._mutates else sent)
         except TimeoutError:
             if timeout < self._callers.timeout:
-                error: CloudError = self._too_late(sent=True)
+                error: CloudError = self.too_late(sent=True)
             else:
                 error = Unavailable(f"{self.action}: no answer within {timeout:g} s", sent=True)
             self._note(error)
@@ -279,7 +284,7 @@ class _Run:
             provider=self._callers.provider, account=self._callers.account, region=self._region, call=self.action
         )
 
-    def _too_late(self, *, sent: bool) -> CloudError:
+    def too_late(self, *, sent: bool) -> CloudError:
         """The error of a call that has run out of time: its caller's, else what such a call may take."""
         if self._call.deadline is not None:
             return DeadlineExceeded(f"{self.action}: the deadline came before an answer; allow more time", sent=sent)

@@ -325,6 +325,14 @@ async def test_a_turn_that_comes_after_the_deadline_is_not_waited_for(clock: Ski
     assert (cloud.attempts, clock.slept) == (2, [10.0])
 
 
+async def test_a_caller_without_time_is_told_of_the_deadline_and_not_of_a_throttle(clock: SkippingClock) -> None:
+    caller = Callers("aws", "aws-main", clock=clock, rates={"run": Rate(5, 1.0)}).of("")
+    cloud = Cloud()
+    with pytest.raises(DeadlineExceeded) as caught:
+        await caller.call("a", cloud, Call(deadline=time.monotonic() + 0.05), family="run")
+    assert not caught.value.sent and cloud.attempts == 0
+
+
 async def test_a_turn_that_is_given_up_goes_to_the_next() -> None:
     clock = ManualClock()
     caller = Callers("aws", "aws-main", clock=clock, rates={"run": Rate(1, 1.0)}).of("")
