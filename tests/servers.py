@@ -43,9 +43,41 @@ def aws_config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:
     )
 
 
-def registration(sandbox: Sandbox, name: str = "aws") -> pb.RegisterProviderRequest:
-    """A request that registers the sandbox's AWS."""
-    provider = provider_pb2.Provider(kind="aws", config=aws_config(sandbox))
+def azure_config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:
+    """How to reach the sandbox's Azure, with a client secret."""
+    azure = sandbox.azure
+    config = provider_pb2.ProviderConfig(
+        auth={key: azure[key] for key in ("tenant_id", "client_id", "client_secret")},
+        endpoint=azure["endpoint"],
+        project=azure["subscription_id"],
+        regions=azure["regions"],
+        default_region=azure["regions"][0],
+    )
+    options = ("authority", "ca_file", "resource_group", "metrics_endpoint")
+    config.options.update({f"azure.{key}": azure[key] for key in options})
+    return config
+
+
+def gcp_config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:
+    """How to reach the sandbox's Google Cloud, with a service account's key."""
+    gcp = sandbox.gcp
+    config = provider_pb2.ProviderConfig(
+        auth={"service_account_json": pathlib.Path(gcp["credentials_file"]).read_text()},
+        endpoint=gcp["endpoint"],
+        project=gcp["project"],
+        regions=gcp["regions"],
+        default_region=gcp["regions"][0],
+    )
+    config.options.update({"gcp.monitoring_endpoint": gcp["monitoring_endpoint"], "gcp.token_urls": [gcp["token_url"]]})
+    return config
+
+
+CONFIGS = {"aws": aws_config, "azure": azure_config, "gcp": gcp_config}
+
+
+def registration(sandbox: Sandbox, name: str = "aws", kind: str = "aws") -> pb.RegisterProviderRequest:
+    """A request that registers one of the sandbox's clouds."""
+    provider = provider_pb2.Provider(kind=kind, config=CONFIGS[kind](sandbox))
     return pb.RegisterProviderRequest(provider_id=name, provider=provider)
 
 
