@@ -19,6 +19,7 @@ class Call:
         method: "ProviderService/ListInstances"; for logs and spans.
         request_id: The caller's request_id; empty when there is none.
         deadline: On time.monotonic(); None when the caller set none.
+        urgent: Part of a change: goes before others that wait for the same rate limit.
         clock: For waiting (back-off); the deadline is always on the machine's clock, as gRPC's is.
     """
 
@@ -26,6 +27,7 @@ class Call:
     method: str = ""
     request_id: str = ""
     deadline: float | None = None
+    urgent: bool = False
     clock: Clock = field(default_factory=SystemClock)
 
     def remaining(self) -> float | None:

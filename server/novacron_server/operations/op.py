@@ -38,8 +38,8 @@ def token(operation: str, step: str) -> str:
 class RunningOp:
     """The Op of an operation that runs; used on the event loop only."""
 
-    def __init__(self, operation: str, call: Call, live: Live, engine: Engine) -> None:
-        self._id, self._call, self._live, self._engine = operation, call, live, engine
+    def __init__(self, operation: str, call: Call, live: Live, engine: Engine, changing: Callable[[], None]) -> None:
+        self._id, self._call, self._live, self._engine, self._changing = operation, call, live, engine, changing
         self._clock = call.clock
         self._used: set[str] = set()
         self._said = 0
@@ -76,7 +76,7 @@ class RunningOp:
                 if self._live.cancelled.done() and not cleanup:
                     raise Cancelled(f"cancelled before step {name!r}; targets tell what exists by now")
                 self._mark(name, RUNNING, title)
-                value = await self._send(name, send)
+                value = await (self._send(name, send) if checks else self._change(name, send))
             except CloudError as error:
                 # An outcome like any other: a recovered run must take the way that this one takes.
                 return Outcome(True, to_status(error).SerializeToString())
@@ -158,6 +158,14 @@ class RunningOp:
         if (entry.done_units, entry.total_units, entry.unit) != (done, total, unit):
             entry.done_units, entry.total_units, entry.unit = done, total, unit
             self._live.changed()
+
+    async def _change(self, name: str, send: Callable[[str], Awaitable[str]]) -> str:
+        """Send what may change something; who keeps answers of the cloud is told before and after."""
+        self._changing()
+        try:
+            return await self._send(name, send)
+        finally:
+            self._changing()
 
     async def _send(self, name: str, send: Callable[[str], Awaitable[str]]) -> str:
         """Send until it is known what came of it; the token makes that one change."""

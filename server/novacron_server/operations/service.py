@@ -63,6 +63,7 @@ class Operations:
         self._rpcs: Mapping[str, Rpc] = {}
         self._resolve: Resolve | None = None
         self._subscribers: list[Callable[[operations_pb2.Operation], None]] = []
+        self._changing: list[Callable[[str], None]] = []
         # The loop alone would forget a start whose caller left.
         self._starts: set[asyncio.Task[bytes | None]] = set()
 
@@ -167,6 +168,10 @@ class Operations:
         """Have `callback` called for each operation that ended in this process, on the loop, once that is committed."""
         self._subscribers.append(callback)
 
+    def subscribe_changes(self, callback: Callable[[str], None]) -> None:
+        """Have `callback` called with the provider's id before a step sends what may change something, and after it."""
+        self._changing.append(callback)
+
     async def active(self, provider: str) -> int:
         """How many operations of a provider are not done, on all replicas."""
         return await self._store.read(partial(journal.count_active, provider=provider))
@@ -250,9 +255,19 @@ class Operations:
             )
         request = rpc.request.FromString(claimed.request)
         call = Call(
-            principal=operation.actor, method=claimed.method, request_id=operation.request_id, clock=self._clock
+            principal=operation.actor,
+            method=claimed.method,
+            request_id=operation.request_id,
+            urgent=True,
+            clock=self._clock,
         )
-        result: object = await self._method(rpc, request)(request, RunningOp(claimed.id, call, live, self._engine))
+
+        def changing() -> None:
+            for callback in self._changing:
+                callback(provider_of(operation.name))
+
+        op = RunningOp(claimed.id, call, live, self._engine, changing)
+        result: object = await self._method(rpc, request)(request, op)
         if not isinstance(result, rpc.result):
             raise TypeError(f"{claimed.method} gave {type(result).__name__} in place of {rpc.result.__name__}")
         return result
