@@ -95,13 +95,13 @@ class App:
         self._telemetry.inventory_changed(provider_of(operation.name))
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, *, clock: Clock | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with App(config) as app:
+    async with App(config, clock=clock) as app:
         if config.ready_file:
             await asyncio.to_thread(_tell, config.ready_file, app.address)
         await stop.wait()
