@@ -16,7 +16,7 @@ from novacron_providers.azure.rates import RATES
 from novacron_providers.azure.regions import Regions
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CredentialsInvalid, InvalidArgument, NotFound
-from novacron_providers.contract.provider import Area, Connection, Identity, Settings
+from novacron_providers.contract.provider import Area, Connection, Identity, OpenCircuit, Settings
 from novacron_providers.kit.call import Callers
 from novacron_providers.kit.escape import from_struct
 
@@ -105,6 +105,9 @@ class AzureConnection(Connection):
 
     def throttled_calls(self) -> int:
         return self._callers.throttled_last_hour()
+
+    def circuits(self) -> Sequence[OpenCircuit]:
+        return self._callers.circuits()
 
     async def close(self) -> None:
         await self._client.close()
