@@ -23,6 +23,7 @@ from novacron_server.config import Config
 from novacron_server.dispatch import Dispatch
 from novacron_server.doors.grpc import GrpcDoor
 from novacron_server.inventory.providers import Providers, installed
+from novacron_server.inventory.reads import Reads
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.operations import Operations
 from novacron_server.security.seal import Seal
@@ -64,7 +65,10 @@ class App:
             self._telemetry = Telemetry(self._providers, clock=self._clock)
             self._operations.subscribe(self._settled)
             services = (ProvidersService(self._providers, self._operations.active), self._operations, self._telemetry)
-            dispatch = Dispatch(services, self._providers, self._operations, self._store)
+            reads = Reads(self._providers, self._clock)
+            self._operations.subscribe_changes(reads.changed)
+            self._operations.subscribe(reads.settled)
+            dispatch = Dispatch(services, self._providers, reads, self._operations, self._store)
             self._door = GrpcDoor(
                 dispatch, self._clock, listen=config.listen, max_concurrent_rpcs=config.max_concurrent_rpcs
             )

@@ -26,6 +26,7 @@ from novacron_providers.contract.paging import decode_token, encode_token, page_
 from novacron_providers.contract.provider import Area
 
 from novacron_server.inventory.providers import Providers
+from novacron_server.inventory.reads import Reads
 from novacron_server.observability import observed
 from novacron_server.operations import Operations
 from novacron_server.rpc import Kind, Rpc, contract
@@ -52,14 +53,17 @@ class Dispatch:
     Args:
         services: Objects of the server with methods named after RPCs.
         providers: Where the other methods are.
+        reads: Shares the answers of those of them that read.
         operations: Runs what is long.
         store: Remembers the answers of writes with a request_id.
 
     Raises UnservedError for an RPC without a method, and for a stream that is no async generator (or the reverse).
     """
 
-    def __init__(self, services: Sequence[object], providers: Providers, operations: Operations, store: Store) -> None:
-        self._providers, self._operations, self._store = providers, operations, store
+    def __init__(
+        self, services: Sequence[object], providers: Providers, reads: Reads, operations: Operations, store: Store
+    ) -> None:
+        self._providers, self._reads, self._operations, self._store = providers, reads, operations, store
         self.rpcs: dict[str, Rpc] = {rpc.path: rpc for rpc in contract()}
         self._owners: dict[str, object] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -148,7 +152,10 @@ class Dispatch:
             async with asyncio.timeout(call.remaining()):
                 if _located(request) == WILDCARD and rpc.path not in self._owners:
                     return await self._fan_out(rpc, request, call)
-                answer: Message = await self.method(rpc, request)(request, call)
+                method = self.method(rpc, request)
+                if rpc.path not in self._owners:
+                    return await self._reads.read(rpc, request, call, method)
+                answer: Message = await method(request, call)
                 return answer
         except TimeoutError:
             raise DeadlineExceeded(f"{rpc.path} was not done before the deadline") from None
@@ -209,7 +216,7 @@ class Dispatch:
             part.parent, part.page_size, part.page_token = f"providers/{name}", share, (left or {}).get(name, "")
             try:
                 async with asyncio.timeout(inner.remaining()):
-                    return await self.method(rpc, part)(part, inner)
+                    return await self._reads.read(rpc, part, inner, self.method(rpc, part))
             except TimeoutError:
                 return DeadlineExceeded(f"provider {name!r} did not answer in time", facts={"provider": name})
             except CloudError as error:
@@ -231,9 +238,9 @@ class Dispatch:
                 rest[name] = part.next_page_token
             if part.HasField("observe_time"):
                 oldest.append(part.observe_time.ToNanoseconds())
-            part.ClearField("next_page_token")
-            part.ClearField("observe_time")
             answer.MergeFrom(part)
+        answer.ClearField("next_page_token")
+        answer.ClearField("observe_time")
         if rest:
             answer.next_page_token = encode_token(request, rest)
         if oldest:
