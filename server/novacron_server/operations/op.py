@@ -261,7 +261,7 @@ class RunningOp:
                 return await send(token(self._id, name))
             except CloudError as error:
                 # Once an answer is missing, an attempt that was turned away tells nothing about the first.
-                if not ((error.transient and (error.sent or lost)) or (lost and isinstance(error, _AT_THE_DOOR))):
+                if not ((error.sent or lost) and (error.transient or isinstance(error, _AT_THE_DOOR))):
                     raise
                 if not lost:
                     lost, end = True, self._clock.monotonic() + SETTLE
