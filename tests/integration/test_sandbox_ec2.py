@@ -337,6 +337,16 @@ def test_a_seed_fleet_is_named_mixed_and_running(ec2: Any, sandbox: Sandbox) -> 
     assert len(sandbox.seed(5, region="eu-west-1")) == 5
 
 
+def test_a_list_that_lags_leaves_out_what_is_young(ec2: Any, sandbox: Sandbox) -> None:
+    old = sandbox.seed(1)
+    young = _run(ec2, sandbox)["Instances"][0]["InstanceId"]
+    sandbox.fault("DescribeInstances", "lag", seconds=60, count=2)
+    assert [i["InstanceId"] for i in _instances(ec2.describe_instances())] == old
+    # By its id it is known.
+    assert [i["InstanceId"] for i in _instances(ec2.describe_instances(InstanceIds=[young]))] == [young]
+    assert {i["InstanceId"] for i in _instances(ec2.describe_instances())} == {*old, young}
+
+
 def test_a_reset_forgets_everything_but_the_keys(ec2: Any, sandbox: Sandbox) -> None:
     before = _run(ec2, sandbox, ClientToken="t-1")["Instances"][0]["InstanceId"]
     sandbox.fault("RunInstances", "throttle")

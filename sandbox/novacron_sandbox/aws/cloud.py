@@ -69,10 +69,14 @@ class Cloud:
             fault = self._faults.take(request.action)
             if fault and fault.kind == "slow":
                 time.sleep(fault.seconds)
-            elif fault and not fault.after:
+                fault = None
+            if fault and fault.kind == "lag":
+                with ec2.lagging(fault.seconds):
+                    return self._answer(request)
+            if fault and not fault.after:
                 return faults.answer(fault, request)
             answer = self._answer(request)
-            return faults.answer(fault, request) if fault and fault.kind != "slow" else answer
+            return faults.answer(fault, request) if fault else answer
         except AwsError as refusal:
             return refusal.answer(request)
 

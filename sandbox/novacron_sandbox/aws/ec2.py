@@ -1,7 +1,9 @@
 """EC2's answers where moto's are not AWS's: pages, states, filters, regions."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import moto.ec2.models.instances
@@ -20,6 +22,9 @@ from novacron_sandbox.aws.pages import limit_of, page
 from novacron_sandbox.clock import Clock
 
 REGIONS = ("us-east-1", "eu-west-1")
+
+# Seconds that the lists of the call under way are behind.
+_behind: ContextVar[float] = ContextVar("behind", default=0.0)
 
 
 class Ec2(EC2Response):
@@ -54,7 +59,7 @@ class Ec2(EC2Response):
         known = self.ec2_backend.instances_by_id.values()
         chosen = self.ec2_backend.get_multi_instances_by_id(ids) if ids else known
         found, following = page(
-            sorted((i for i in chosen if not i.gone and passes(i)), key=_number),
+            sorted((i for i in chosen if not i.gone and passes(i) and (ids or i.age >= _behind.get())), key=_number),
             _number,
             limit=limit_of(limit, lowest=5, highest=1000, default=1000),
             token=self._get_param("NextToken"),
@@ -132,6 +137,16 @@ class Ec2(EC2Response):
             part.groups, part.instances = whole.groups, members
             shown.append(part)
         return shown
+
+
+@contextmanager
+def lagging(seconds: float) -> Iterator[None]:
+    """Answer calls as EC2 does while news of the last `seconds` have not reached its lists."""
+    before = _behind.set(seconds)
+    try:
+        yield
+    finally:
+        _behind.reset(before)
 
 
 def install(clock: Clock, boot_seconds: float) -> None:

@@ -5,6 +5,7 @@ throttle     too many requests (RequestLimitExceeded of EC2, Throttling of the o
 unavailable  the service is overloaded (503)
 reset        the connection is cut
 slow         the answer comes `seconds` later (default 2)
+lag          a list of instances leaves out those that are younger than `seconds`
 expired      the caller's session is over
 denied       the caller lacks the permission
 capacity     no machine of that type is left (InsufficientInstanceCapacity)
@@ -15,7 +16,7 @@ from novacron_sandbox.aws.errors import AwsError, expired
 from novacron_sandbox.aws.wire import Answer, Request
 from novacron_sandbox.faults import Fault
 
-KINDS = ("html500", "throttle", "unavailable", "reset", "slow", "expired", "denied", "capacity", "quota")
+KINDS = ("html500", "throttle", "unavailable", "reset", "slow", "lag", "expired", "denied", "capacity", "quota")
 
 _PAGE = (
     b"<!DOCTYPE html><html><head><title>500</title></head><body><h1>Internal Server Error</h1><br>&nbsp;</body></html>"
@@ -23,7 +24,7 @@ _PAGE = (
 
 
 def answer(fault: Fault, request: Request) -> Answer | None:
-    """Return what the caller gets to see; None cuts the connection. Not for "slow", which only waits."""
+    """Return what the caller gets to see; None cuts the connection. Not for "slow", which only waits, nor "lag"."""
     if fault.kind == "reset":
         return None
     if fault.kind == "html500":

@@ -44,7 +44,7 @@ def seed(ec2: LivingBackend, count: int, image: str) -> list[str]:
         age = _HISTORY + int.from_bytes(blake2b(name.encode(), digest_size=2).digest(), "big") / 65536 * 3 * _DAY
         launched = Times.clock.now() - age
         instance.launch_time = datetime.fromtimestamp(launched, UTC).replace(tzinfo=None)
-        instance.booted = launched
+        instance.launched = instance.booted = launched
         instance.life.change("pending", "running", seconds=Times.boot_seconds, at=launched - Times.boot_seconds)
         ids.append(instance.id)
     return ids

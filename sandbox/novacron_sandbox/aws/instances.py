@@ -36,7 +36,8 @@ class LivingInstance(Instance):
     def __init__(self, ec2_backend: Any, *arguments: Any, **options: Any) -> None:
         self.life = Life(Times.clock)
         self.life.change("pending", "running", seconds=Times.boot_seconds)
-        self.booted = Times.clock.now() + Times.boot_seconds
+        self.launched = Times.clock.now()
+        self.booted = self.launched + Times.boot_seconds
         super().__init__(ec2_backend, *arguments, **options)
         self.number = next(self._numbers)
         self.reservation_id = ""
@@ -57,6 +58,11 @@ class LivingInstance(Instance):
         if status["Status"] == "ok" and Times.clock.now() < self.booted + Times.boot_seconds:
             return {"Details": [{"Name": "reachability", "Status": "initializing"}], "Status": "initializing"}
         return status
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was launched."""
+        return Times.clock.now() - self.launched
 
     @property
     def gone(self) -> bool:
