@@ -81,6 +81,10 @@ def registration(sandbox: Sandbox, name: str = "aws", kind: str = "aws") -> pb.R
     return pb.RegisterProviderRequest(provider_id=name, provider=provider)
 
 
+class ServerEnded(AssertionError):
+    """A server ended before it served; the message ends with what it logged."""
+
+
 @dataclass
 class ServerProcess:
     """`novacron-cloud serve` as a process of its own."""
@@ -124,7 +128,7 @@ async def server_process(
         async with asyncio.timeout(30):
             while not ready.exists():
                 if process.returncode is not None:
-                    raise AssertionError(f"the server ended with {process.returncode}: {log.read_text()[-2000:]}")
+                    raise ServerEnded(f"the server ended with {process.returncode}: {log.read_text()[-2000:]}")
                 await asyncio.sleep(0.02)
         yield ServerProcess(process, json.loads(ready.read_text())["address"], log)
     finally:

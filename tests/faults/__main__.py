@@ -11,10 +11,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import matrix
+from tests.faults import histories, kills, matrix, outage, overload, shutdown, throttle
 from tests.faults.proof import FULL, QUICK, Proof, Row, broken, save, table
 
-PROOFS: dict[str, Proof] = {"matrix": matrix.run}
+PROOFS: dict[str, Proof] = {
+    "matrix": matrix.run,
+    "outage": outage.run,
+    "throttle": throttle.run,
+    "overload": overload.run,
+    "kills": kills.run,
+    "shutdown": shutdown.run,
+    "history": histories.run,
+}
 RESULT = Path("build/faults.json")
 
 
@@ -28,7 +36,8 @@ def main() -> int:
     if unknown := [name for name in options.proofs if name not in PROOFS]:
         parser.error(f"there is no proof {', '.join(unknown)}; there are: {', '.join(PROOFS)}")
     form = QUICK if options.quick else FULL
-    form = form._replace(**{key: getattr(options, key) for key in ("seed", "kills") if getattr(options, key) is not None})
+    given = {"seed": options.seed, "kills": options.kills}
+    form = form._replace(**{key: value for key, value in given.items() if value is not None})
     # Connections that end with their server are no news here.
     os.environ["GRPC_VERBOSITY"] = "NONE"
     rows: list[Row] = []

@@ -67,8 +67,8 @@ def _azure(sandbox: Sandbox) -> Iterable[Made]:
     ):
         for machine in client.virtual_machines.list_all(status_only="true"):
             if TAG in (machine.tags or {}):
-                codes = [status.code or "" for status in (machine.instance_view and machine.instance_view.statuses) or ()]
-                off = any(code in ("PowerState/deallocated", "PowerState/stopped") for code in codes)
+                statuses = (machine.instance_view and machine.instance_view.statuses) or ()
+                off = any(status.code in ("PowerState/deallocated", "PowerState/stopped") for status in statuses)
                 yield Made((machine.tags or {})[TAG], "off" if off else "running")
 
 

@@ -90,7 +90,8 @@ class Aws:
 
     def _error(self, status: int, code: str, text: str) -> Answer:
         errors = f"<Errors><Error><Code>{code}</Code><Message>{text}</Message></Error></Errors>"
-        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Response>{errors}<RequestID>{uuid.uuid4()}</RequestID></Response>'
+        content = f"<Response>{errors}<RequestID>{uuid.uuid4()}</RequestID></Response>"
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n{content}'
         return Answer(status, body.encode(), {"Content-Type": "text/xml;charset=UTF-8"})
 
 

@@ -4,10 +4,10 @@ import json
 import os
 import platform
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Form(NamedTuple):
     kills: int
     lease: float
     stop: float
-    operations: int
+    history: float
     overload: float
     terminations: int
     examples: int
@@ -58,12 +58,12 @@ QUICK = Form(
     seed=20261124,
     calls=1000,
     creates=30,
-    outage=4.0,
-    throttle=5.0,
-    kills=10,
+    outage=10.0,
+    throttle=6.0,
+    kills=13,
     lease=2.0,
     stop=4.0,
-    operations=60,
+    history=10.0,
     overload=5.0,
     terminations=2,
     examples=10,
@@ -78,13 +78,13 @@ FULL = Form(
     kills=1000,
     lease=15.0,
     stop=12.0,
-    operations=2000,
+    history=600.0,
     overload=60.0,
     terminations=50,
     examples=200,
 )
 
-Proof = Callable[[Form, Path], Awaitable[Sequence[Row]]]
+Proof = Callable[[Form, Path], Coroutine[Any, Any, Sequence[Row]]]
 
 
 def at_most(what: str, load: str, measured: float, bound: float, unit: str = "", *, timed: bool = False) -> Row:

@@ -77,6 +77,8 @@ class Proxy:
         self._ca_file = ca_file
         self._forms = of(cloud)
         self._attempts: Counter[bytes] = Counter()
+        # Changes that the cloud has seen: what was made with a token is there, however full the zone is.
+        self._taken_up: set[str] = set()
         self.endpoint = ""
         self.mix: Mapping[str, float] = {}
         self.outage = False
@@ -123,7 +125,11 @@ class Proxy:
             counter.clear()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionResetError:
+            # Whoever asked was killed.
+            return web.Response()
         asked = self._forms.asked(request.method, request.path_qs, body)
         if asked is None:
             # Tokens are asked for by the address of what they are for, and the sandbox knows only its own.
@@ -151,6 +157,7 @@ class Proxy:
                 return _reset(request)
         if known := self._forms.known(request.path_qs):
             return _response(known)
+        self._taken_up.add(asked.call)
         # The effect comes first, whatever becomes of the answer.
         answer = await self._pass_on(request, body)
         match fault:
@@ -174,7 +181,8 @@ class Proxy:
         thrown = dice.random()
         for kind, share in self.mix.items():
             if thrown < share:
-                return (kind if kind != "stockout" or asked.creates else ""), dice.random()
+                spared = kind == "stockout" and (not asked.creates or asked.call in self._taken_up)
+                return "" if spared else kind, dice.random()
             thrown -= share
         return "", 0.0
 

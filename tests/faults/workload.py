@@ -1,11 +1,12 @@
 """What a proof has the server do: reads and changes at a bounded rate, each with its own fate."""
 
 import asyncio
+import itertools
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import grpc
 from google.protobuf.message import Message
@@ -17,6 +18,8 @@ from novacron_client.errors import from_rpc_error
 
 from tests.faults.history import SETTLED_WITHIN, History, Outcome
 
+# The server is not there, or went away before it answered; gRPC cancels what it had not yet begun with.
+AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 # Reasons of an operation that say nothing about whether the change was made.
 _UNKNOWN = ("OUTCOME_UNKNOWN",)
 
@@ -26,49 +29,67 @@ def request_ids(seed: int, what: str, count: int) -> list[str]:
     return [str(uuid.uuid5(uuid.NAMESPACE_OID, f"{seed}/{what}/{number}")) for number in range(count)]
 
 
-@dataclass
-class Calls:
-    """What became of many calls. Seconds are those of each call that had this end."""
+class Call(NamedTuple):
+    """One call: when it was sent, how many seconds it took, and why it failed; "" when it did not."""
 
-    good: list[float] = field(default_factory=list)
-    bad: list[tuple[float, str]] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
-    ended: float = 0.0
+    began: float
+    seconds: float
+    reason: str
+
+
+class Calls:
+    """What became of many calls."""
+
+    def __init__(self, calls: Iterable[Call] = ()) -> None:
+        self.all = list(calls)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def during(self, begin: float, end: float) -> "Calls":
+        """Those that were sent then."""
+        return Calls(call for call in self.all if begin <= call.began < end)
 
     @property
-    def count(self) -> int:
-        return len(self.good) + len(self.bad)
+    def good(self) -> list[Call]:
+        return [call for call in self.all if not call.reason]
 
     @property
     def share(self) -> float:
-        """Of all calls, those that succeeded, in percent."""
-        return 100.0 * len(self.good) / max(1, self.count)
+        """Of all calls, those that succeeded, in percent; 100 when there were none."""
+        return 100.0 * len(self.good) / len(self) if self.all else 100.0
 
     @property
     def rate(self) -> float:
-        """Calls a second."""
-        return self.count / max(1e-9, self.ended - self.began)
+        """Calls a second, from the first one's begin to the last one's end."""
+        if not self.all:
+            return 0.0
+        ended = max(call.began + call.seconds for call in self.all)
+        return len(self) / max(1e-9, ended - min(call.began for call in self.all))
 
-    def quantile(self, share: float) -> float:
-        """Seconds within which this share of the good calls was answered."""
-        ordered = sorted(self.good)
+    def within(self, share: float, reason: str = "") -> float:
+        """Seconds within which this share of the calls with that end had it; 0 when there were none."""
+        ordered = sorted(call.seconds for call in self.all if call.reason == reason)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
     def reasons(self) -> dict[str, int]:
         """How many failed for which reason."""
-        return dict(Counter(reason for _, reason in self.bad))
+        return dict(Counter(call.reason for call in self.all if call.reason))
 
 
-async def read(client: Client, name: str, calls: Calls, *, deadline: float) -> None:
-    """One GetInstance, without repeats of the client's own."""
-    began = time.monotonic()
+async def timed(answer: Awaitable[object], calls: Calls) -> None:
+    """Wait for a call and note what became of it."""
+    began, reason = time.monotonic(), ""
     try:
-        await client.providers.GetInstance(pb.GetInstanceRequest(name=name), timeout=deadline)
+        await answer
     except grpc.aio.AioRpcError as error:
         reason = refused(error).reason or error.code().name
-        calls.bad.append((time.monotonic() - began, reason))
-    else:
-        calls.good.append(time.monotonic() - began)
+    calls.all.append(Call(began, time.monotonic() - began, reason))
+
+
+async def read(client: Client, name: str, calls: Calls, *, deadline: float = 30.0) -> None:
+    """One GetInstance, without repeats of the client's own."""
+    await timed(client.providers.GetInstance(pb.GetInstanceRequest(name=name), timeout=deadline), calls)
 
 
 async def read_all(client: Client, names: Sequence[str], count: int, *, workers: int, deadline: float = 30.0) -> Calls:
@@ -80,30 +101,24 @@ async def read_all(client: Client, names: Sequence[str], count: int, *, workers:
         for turn in range(count // workers + (number < count % workers)):
             await read(client, own[turn % len(own)], calls, deadline=deadline)
 
-    await asyncio.gather(*(work(number) for number in range(min(workers, len(names)))))
-    calls.ended = time.monotonic()
+    await asyncio.gather(*(work(number) for number in range(workers)))
     return calls
 
 
-async def offer(
-    send: Callable[[int], Awaitable[None]], *, per_second: float, seconds: float, begin: int = 0
-) -> AsyncIterator[int]:
-    """Begin calls at a steady rate, whatever becomes of them; gives the number of each, and ends when all have."""
-    loop = asyncio.get_running_loop()
-    tasks: set[asyncio.Task[None]] = set()
-    start, number = loop.time(), begin
-    try:
-        while (due := start + (number - begin) / per_second) < start + seconds:
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            task = asyncio.ensure_future(send(number))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            yield number
-            number += 1
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
+async def offer(send: Callable[[int], Awaitable[None]], *, per_second: float, until: float) -> None:
+    """Begin calls at a steady rate until a time on the machine's clock, and wait for them; `send` gets the number."""
+    begun = time.monotonic()
+    async with asyncio.TaskGroup() as tasks:
+        for number in itertools.count():
+            due = begun + number / per_second
+            if due >= until:
+                return
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            tasks.create_task(_awaited(send(number)))
+
+
+async def _awaited(answer: Awaitable[None]) -> None:
+    await answer
 
 
 async def names_of(client: Client, cloud: str) -> list[str]:
@@ -112,11 +127,17 @@ async def names_of(client: Client, cloud: str) -> list[str]:
     return sorted([instance.name async for instance in client.list(request)])
 
 
-async def change(client: Client, request: Message, history: History | None = None) -> operations_pb2.Operation | None:
+async def change(
+    client: Client,
+    request: Message,
+    history: History | None = None,
+    *,
+    begun: Callable[[str], None] = lambda name: None,
+) -> operations_pb2.Operation | None:
     """Have a change made and follow it to its end, as a careful client does over a server that dies and comes back.
 
-    The same request_id is sent until there is an answer; then it is waited for. Returns the operation as it ended, or
-    None when the call itself was refused.
+    The same request_id is sent until there is an answer; then `begun` is told the operation's name, and it is waited
+    for. Returns the operation as it ended, or None when the call itself was refused.
     """
     key: str = getattr(request, "request_id")  # noqa: B009  # every change has one
     history = history or History()
@@ -127,11 +148,12 @@ async def change(client: Client, request: Message, history: History | None = Non
         try:
             if operation is None:
                 operation = (await send(request, timeout=30)).operation
+                begun(operation.name)
             else:
                 wait = operations.WaitOperationRequest(name=operation.name)
                 operation = (await client.operations.WaitOperation(wait, timeout=40)).operation
         except grpc.aio.AioRpcError as error:
-            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            if error.code() not in AWAY:
                 history.end(key, Outcome.ERROR, refused(error).reason or error.code().name)
                 return None
             history.doubt(key)

@@ -1,0 +1,124 @@
+"""The server is killed at each of its named points and at any other moment; every operation ends, with one effect."""
+
+import asyncio
+import contextlib
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import novacron_client
+from novacron_client import Client
+
+from tests.faults import counts
+from tests.faults.history import SETTLED_WITHIN, History
+from tests.faults.proof import Form, Row, at_most, exactly
+from tests.faults.stage import Stage, stage
+from tests.faults.watching import Watcher
+from tests.faults.workload import change, request_ids
+from tests.servers import ServerEnded
+
+# Steps of CreateInstance on AWS, and when in each of them the server can be killed.
+STEPS, WHEN = ("check", "launch", "running"), ("before", "begun", "sent", "kept")
+POINTS = ["intent", *(f"{when}:{step}" for step in STEPS for when in WHEN)]
+RATE = 20.0
+# Machines that are begun while a server lives, and longest seconds until one without a failpoint is killed.
+EACH, LONGEST = 3, 1.5
+
+
+async def run(form: Form, folder: Path) -> Sequence[Row]:
+    """Half of the kills are at named points in turn, the others at moments that the dice choose."""
+    dice = random.Random(form.seed)
+    history = History()
+    async with stage(("aws",), folder, seed=form.seed, rate=RATE, boot_seconds=6) as at:
+        # An address that outlives the server.
+        address = f"unix:{folder / 'door'}"
+        async with at.server(listen=address), novacron_client.connect(address) as client:
+            await at.register(client)
+        async with novacron_client.connect(address) as client, asyncio.TaskGroup() as tasks:
+            user = _User(at, client, history, tasks)
+            ids = iter(request_ids(form.seed, "kills", form.kills * EACH))
+            reached: set[str] = set()
+            points = itertools.cycle(POINTS)
+            for number in range(form.kills):
+                named = number < len(POINTS) or number % 2 == 0
+                point = next(points) if named else ""
+                fresh = list(itertools.islice(ids, EACH))
+                if await _kill(at, address, point, partial(user.make, fresh), dice):
+                    reached.add(point)
+                if (number + 1) % 50 == 0:
+                    print(f"{number + 1} kills, {history.outcomes()}")
+            ready = time.monotonic()
+            async with at.server(listen=address):
+                ready = time.monotonic() - ready
+                async with asyncio.timeout(2 * SETTLED_WITHIN):
+                    await user.done()
+        effects = Counter(made.request for made in await asyncio.to_thread(counts.made, at.sandbox, "aws"))
+    verdict = history.check(effects)
+    load = f"aws, {form.kills} kills, {len(POINTS)} named points in turn and any moment, seed {form.seed}"
+    resumed = sum(watcher.resumed for watcher in user.watchers)
+    print(f"{load}: {history.outcomes()}, {resumed} watches resumed")
+    return [
+        exactly("named points at which it died", load, len(reached & set(POINTS)), min(form.kills, len(POINTS))),
+        exactly("operations made twice", load, len(verdict.twice) + len(verdict.strange), 0),
+        exactly("operations lost", load, len(verdict.lost) + len(verdict.ghosts), 0),
+        exactly("operations that did not succeed by themselves", load, len(history.entries) - _good(history), 0),
+        exactly("watchers that missed something", load, sum(not watcher.right for watcher in user.watchers), 0),
+        at_most("longest doubt of a caller", load, verdict.slowest, SETTLED_WITHIN, " s", timed=True),
+        at_most("ready after a kill", load, ready, 5.0, " s", timed=True),
+    ]
+
+
+def _good(history: History) -> int:
+    return history.outcomes().get("ok", 0)
+
+
+class _User:
+    """Has machines made and watches each of them, whatever becomes of the server."""
+
+    def __init__(self, at: Stage, client: Client, history: History, tasks: asyncio.TaskGroup) -> None:
+        self._at, self._client, self._history, self._tasks = at, client, history, tasks
+        self._under_way: set[asyncio.Task[None]] = set()
+        self.watchers: list[Watcher] = []
+
+    def make(self, ids: Sequence[str]) -> None:
+        """Begin with these."""
+        for request_id in ids:
+            task = self._tasks.create_task(self._one(request_id))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def done(self) -> None:
+        """Return when all that was begun has ended."""
+        await asyncio.gather(*self._under_way)
+
+    async def _one(self, request_id: str) -> None:
+        def begun(name: str) -> None:
+            watcher = Watcher(self._client, name)
+            self.watchers.append(watcher)
+            watches.append(asyncio.ensure_future(watcher.follow()))
+
+        watches: list[asyncio.Future[None]] = []
+        await change(self._client, self._at.create("aws", request_id), self._history, begun=begun)
+        await asyncio.gather(*watches)
+
+
+async def _kill(at: Stage, address: str, point: str, begin: Callable[[], None], dice: random.Random) -> bool:
+    """Start a server, begin something, and see it die at the point, or kill it; whether it died by itself."""
+    settings = {"listen": address, **({"failpoint": point} if point else {})}
+    with contextlib.suppress(ServerEnded):
+        async with at.server(**settings) as server:
+            begin()
+            try:
+                async with asyncio.timeout(20.0 if point else dice.uniform(0.0, LONGEST)):
+                    await server.process.wait()
+            except TimeoutError:
+                await server.kill()
+                return False
+            return True
+    # It died while it took up what was left; what was to begin is begun with the next one.
+    begin()
+    return True
