@@ -209,7 +209,8 @@ func (ResourceState) EnumDescriptor() ([]byte, []int) {
 // A pointer to a resource of any kind.
 type ResourceRef struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Resource name.
+	// Resource name; empty for what is no resource of this contract, such as a network
+	// card.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The cloud's identifier: an instance id, an ARN, an ARM id, a self link.
 	NativeId string `protobuf:"bytes,2,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`

@@ -54,10 +54,12 @@ class Client:
         parameters: Mapping[str, Any] | None = None,
         *,
         mutates: bool = False,
+        once: bool = False,
     ) -> Any:
         """Call `action` ("ec2.DescribeInstances") in a region; return the SDK's answer.
 
-        A change (`mutates`) carries a ClientToken, or has no further effect when it is repeated. Raises CloudError.
+        A change (`mutates`) carries a ClientToken, or has no further effect when it is repeated, or says `once`: then
+        it is not repeated after a lost answer. Raises CloudError.
         """
         # Made before the first attempt: it is slow, and must not use up the attempt's time.
         client = await self._client(action, region)
@@ -73,7 +75,7 @@ class Client:
             _read_timeout.set(timeout)
             return await self._threads.run(send)
 
-        return await self._callers.of(region).call(action, attempt, call, mutates=mutates, family=action)
+        return await self._callers.of(region).call(action, attempt, call, mutates=mutates, once=once, family=action)
 
     async def off_loop(self, work: Callable[[], T]) -> T:
         """Do what takes long, such as translating a page of 1000, where it does not hold up other calls."""

@@ -2,7 +2,7 @@
 
 EC2 shows a change a little after it was made, and an instance that it has just named may be unknown for seconds; what
 waits here takes both for "not yet". No step sends without looking first, so a step that is run again after a crash
-changes nothing twice; only a reboot, which cannot be seen, may then be asked for twice.
+changes nothing twice. A reboot takes no token and leaves no trace: one whose answer is lost is not asked for again.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from novacron_providers.contract.errors import (
     CapacityUnavailable,
     InvalidArgument,
     NotFound,
+    OutcomeUnknown,
     StateInvalid,
     Unsupported,
 )
@@ -146,11 +147,20 @@ class Ec2(Compute):
                 )
 
         async def reboot(token: str) -> str:
-            await self._change("ec2.RebootInstances", place, op)
+            parameters = {"InstanceIds": [place.native_id]}
+            await self._client.call("ec2.RebootInstances", place.region, op.call, parameters, mutates=True, once=True)
             return ""
 
+        async def cannot_tell() -> str:
+            raise OutcomeUnknown(
+                f"the answer to the reboot of {place.native_id} was lost, and EC2 shows no trace of a reboot; look at "
+                "the instance before asking again",
+                resource=place.name,
+                sent=True,
+            )
+
         await self._check(place, op, allowed)
-        await op.step("reboot", reboot)
+        await op.step("reboot", reboot, find=cannot_tell)
         await op.until("running", lambda: self._runs(place, op))
         return await self._fleet.get(place, op.call)
 

@@ -12,7 +12,7 @@ from novacron_providers.aws.fleet import Fleet, Place
 from novacron_providers.aws.instance_types import InstanceTypes
 from novacron_providers.aws.regions import Regions
 from novacron_providers.contract.call import Call, Op
-from novacron_providers.contract.errors import AlreadyExists, InvalidArgument, NotFound, StateInvalid
+from novacron_providers.contract.errors import AlreadyExists, CloudError, InvalidArgument, NotFound, StateInvalid
 from novacron_providers.contract.provider import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _FAILED = (
     compute_pb2.INSTANCE_STATE_STOPPING,
     compute_pb2.INSTANCE_STATE_DEALLOCATED,
 )
+_GONE = (compute_pb2.INSTANCE_STATE_DELETING, compute_pb2.INSTANCE_STATE_DELETED)
 _ARCHITECTURES = instances.ARCHITECTURES
 
 
@@ -97,9 +98,20 @@ class Creation:
                 await self._client.call("ec2.CreateTags", plan.region, op.call, parameters, mutates=True)
             return ""
 
-        await op.until("running", runs)
-        if tagged:
-            await op.step("tag-disks", tag_disks)
+        async def look(token: str) -> str:
+            raw = await self._fleet.find(place, op.call)
+            # One that is not shown may only not be shown yet.
+            return "gone" if raw is not None and instances.state_of(raw) in _GONE else "there"
+
+        try:
+            await op.until("running", runs)
+            if tagged:
+                await op.step("tag-disks", tag_disks)
+        except CloudError:
+            # EC2 terminates what it could not launch; what it launched is left to be looked at or deleted.
+            if await op.step("look", look, title="See what is left", cleanup=True, checks=True) == "gone":
+                op.gone(place.name)
+            raise
         return await self._fleet.get(place, op.call)
 
     async def _decide(self, spec: compute_pb2.InstanceSpec, call: Call) -> launch.Plan:

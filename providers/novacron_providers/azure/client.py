@@ -112,12 +112,20 @@ class Client:
         self._logs: LogsQueryClient | None = None
 
     async def compute(
-        self, action: str, call: Call, *arguments: Any, mutates: bool = False, page: str = "", **parameters: Any
+        self,
+        action: str,
+        call: Call,
+        *arguments: Any,
+        mutates: bool = False,
+        once: bool = False,
+        page: str = "",
+        **parameters: Any,
     ) -> Answer:
         """Call a method of the compute SDK ("virtual_machines.get"); return the answer as it came over the wire.
 
         A list gives one page, the one at the link `page`. A long-running operation is only begun: see Answer.poll. A
-        change (`mutates`) has no further effect when it is repeated. Raises CloudError.
+        change (`mutates`) has no further effect when it is repeated, or says `once`: then it is not repeated after a
+        lost answer. Raises CloudError.
         """
         opened = await self._open()
         group, _, name = action.partition(".")
@@ -139,7 +147,7 @@ class Client:
             return answers[-1].http_response
 
         family = "delete" if name == "begin_delete" else "write" if mutates else "read"
-        return await self._call(f"compute.{action}", send, call, mutates=mutates, family=family)
+        return await self._call(f"compute.{action}", send, call, mutates=mutates, once=once, family=family)
 
     async def arm(
         self,
@@ -235,6 +243,7 @@ class Client:
         *,
         region: str = "",
         mutates: bool = False,
+        once: bool = False,
         family: str = "",
     ) -> Answer:
         caller = self._callers.of(region)
@@ -253,7 +262,7 @@ class Client:
                     caller.left(family, _remaining(value))
             return answer
 
-        return await caller.call(action, attempt, call, mutates=mutates, family=family)
+        return await caller.call(action, attempt, call, mutates=mutates, once=once, family=family)
 
     def _ours(self, url: str) -> bool:
         """Whether a link may be followed with our token: at the same host, in the same subscription."""

@@ -2,7 +2,8 @@
 
 A change is a POST, PUT or DELETE that begins a long-running operation. Where to ask how it goes is the outcome of the
 step that sent it, so a run after a restart goes on asking. Each of them may be sent twice: Azure starts what runs, and
-stops what is off, without a further effect; only a restart is then done twice.
+stops what is off, without a further effect. Only a restart would be done twice, and it leaves no trace: one whose
+answer is lost is not asked for again.
 """
 
 import json
@@ -23,7 +24,13 @@ from novacron_providers.azure.regions import Regions
 from novacron_providers.azure.waiting import Waiting
 from novacron_providers.contract.call import Call, Op
 from novacron_providers.contract.compute import Compute
-from novacron_providers.contract.errors import CapacityUnavailable, InvalidArgument, StateInvalid, Unsupported
+from novacron_providers.contract.errors import (
+    CapacityUnavailable,
+    InvalidArgument,
+    OutcomeUnknown,
+    StateInvalid,
+    Unsupported,
+)
 from novacron_providers.contract.provider import Settings
 
 _OFF = (
@@ -151,11 +158,25 @@ class VirtualMachines(Compute):
                     facts={"state": compute_pb2.InstanceState.Name(state)},
                 )
 
+        async def restart(token: str) -> str:
+            restarting = self._client.compute(
+                "virtual_machines.begin_restart", op.call, place.group, place.machine, mutates=True, once=True
+            )
+            return (await restarting).poll
+
+        async def cannot_tell() -> str:
+            raise OutcomeUnknown(
+                f"the answer to the restart of {place.machine} was lost, and Azure shows no trace of a restart; look "
+                "at the instance before asking again",
+                resource=place.name,
+                sent=True,
+            )
+
         await self._check(place, op, allowed)
         if request.force:
             await self._cut(place, op)
             return await self._start(place, op)
-        poll = await op.step("restart", lambda token: self._change("begin_restart", place, op))
+        poll = await op.step("restart", restart, find=cannot_tell)
         return await self._running(place, op, poll)
 
     async def _start(self, place: Place, op: Op) -> compute_pb2.Instance:

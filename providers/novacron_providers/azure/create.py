@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from novacron.cloud.v1 import compute_pb2
+from novacron.cloud.v1 import common_pb2, compute_pb2
 
 from novacron_providers.azure import instances, launch
 from novacron_providers.azure.client import COMPUTE, GROUPS, NETWORK, Client
+from novacron_providers.azure.delete import Thing, removed
 from novacron_providers.azure.fleet import Fleet, Place
 from novacron_providers.azure.instance_types import ARCHITECTURES, InstanceTypes
 from novacron_providers.azure.regions import Regions
 from novacron_providers.azure.waiting import Waiting
 from novacron_providers.contract.call import Call, Op
-from novacron_providers.contract.errors import AlreadyExists, EtagMismatch, InvalidArgument, NotFound, StateInvalid
+from novacron_providers.contract.errors import (
+    AlreadyExists,
+    CloudError,
+    EtagMismatch,
+    InUse,
+    InvalidArgument,
+    NotFound,
+    StateInvalid,
+)
 from novacron_providers.contract.provider import Settings
 
 _ENDING = (compute_pb2.INSTANCE_STATE_DELETING, compute_pb2.INSTANCE_STATE_DELETED)
@@ -45,7 +54,8 @@ class Creation:
         """Create an instance and wait until it runs.
 
         Each step is a PUT of a name that only this operation has: sent twice, it makes one. A card, its public address
-        and disks go when the machine goes; resource group and default network are shared, and stay.
+        and disks go when the machine goes, and are removed again when there is none in the end; resource group and
+        default network are shared, and stay.
         """
         launch.check(spec)
         tags = launch.tags_of(spec, op.id)
@@ -73,23 +83,29 @@ class Creation:
         if not all(plan.subnets):
             await self._do(op, "network", lambda: self._make_network(plan, op.call))
         addresses = {index: self._id(plan, "publicIPAddresses", f"{plan.name}-{index}") for index in public}
-        for index, address in addresses.items():
-            await self._put(op, f"address-{index}", address, launch.address(plan, tags))
-        cards = []
-        for index, card in enumerate(wanted):
-            subnet = plan.subnets[index] or (
-                f"{self._id(plan, 'virtualNetworks', plan.network)}/subnets/{launch.DEFAULT_SUBNET}"
-            )
-            body = launch.card(plan, index, card, subnet=subnet, address=addresses.get(index, ""), tags=tags)
-            cards.append(self._id(plan, "networkInterfaces", f"{plan.name}-{index}"))
-            await self._put(op, f"card-{index}", cards[-1], body)
+        cards = [self._id(plan, "networkInterfaces", f"{plan.name}-{index}") for index in range(len(wanted))]
         place = Place(self._provider, plan.group.lower(), plan.name)
 
         async def make(token: str) -> str:
             body = launch.machine(spec, plan, cards=cards, snapshots=self._snapshots(spec), tags=tags)
             return await self._make_machine(place, body, op)
 
-        poll = await op.step("machine", make)
+        begun: list[str] = []
+        try:
+            for index, address in addresses.items():
+                begun.append(address)
+                await self._put(op, f"address-{index}", address, launch.address(plan, tags))
+            for index, card in enumerate(wanted):
+                subnet = plan.subnets[index] or (
+                    f"{self._id(plan, 'virtualNetworks', plan.network)}/subnets/{launch.DEFAULT_SUBNET}"
+                )
+                body = launch.card(plan, index, card, subnet=subnet, address=addresses.get(index, ""), tags=tags)
+                begun.append(cards[index])
+                await self._put(op, f"card-{index}", cards[index], body)
+            poll = await op.step("machine", make)
+        except CloudError:
+            await self._take_back(begun, place, plan, op)
+            raise
         op.target(self._fleet.ref(place, plan.region))
         op.log(f"Azure has it as {plan.name}")
         waiting = Waiting(self._client, poll, "making the machine", self._clock)
@@ -107,8 +123,51 @@ class Creation:
                 raise instances.lost(raw, "starting")
             return 1.0 if state == compute_pb2.INSTANCE_STATE_RUNNING else 0.5
 
-        await op.until("running", runs)
+        try:
+            await op.until("running", runs)
+        except CloudError:
+            if await self._look(place, op) == "gone":
+                await self._take_back_parts(begun, plan, op)
+                op.gone(place.name)
+            raise
         return await self._fleet.get(place, op.call)
+
+    async def _take_back(self, parts: list[str], place: Place, plan: launch.Plan, op: Op) -> None:
+        """After a failure: remove what was made for a machine, unless the machine came to be, which is left then."""
+        if not parts:
+            return
+        if await self._look(place, op) == "there":
+            op.target(self._fleet.ref(place, plan.region))
+            return
+        await self._take_back_parts(parts, plan, op)
+
+    async def _take_back_parts(self, parts: list[str], plan: launch.Plan, op: Op) -> None:
+        # A card goes before its address, which it holds.
+        for part in reversed(parts):
+            kind, name = part.split("/")[-2:]
+            ref = common_pb2.ResourceRef(native_id=part, region=plan.region)
+
+            async def gone(part: str = part) -> float:
+                try:
+                    return 1.0 if await removed(self._client, Thing(part, NETWORK), op) else 0.5
+                except InUse:
+                    # Azure reserves a card for three minutes for the machine that was not made.
+                    return 0.0
+
+            op.target(ref)
+            title = f"Remove {name} ({kind})"
+            if await op.until(
+                f"remove-{kind}-{name}", gone, title=title, resource=ref, cleanup=True, interval=5.0, timeout=300.0
+            ):
+                op.gone(part)
+
+    async def _look(self, place: Place, op: Op) -> str:
+        """ "there" or "gone"; empty when that cannot be told."""
+
+        async def look(token: str) -> str:
+            return "gone" if await self._fleet.find(place, op.call) is None else "there"
+
+        return await op.step("look", look, title="See what is left", cleanup=True, checks=True)
 
     async def _decide(self, spec: compute_pb2.InstanceSpec, op: Op) -> launch.Plan:
         call = op.call

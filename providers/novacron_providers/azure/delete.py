@@ -111,12 +111,18 @@ class Deletion:
         Most of it goes with the machine, by Azure itself. A card goes before its address, which it holds.
         """
         while left:
-            try:
-                thing = await self._client.arm("GET", left[0].id, left[0].version, op.call)
-            except NotFound:
-                left.pop(0)
-                continue
-            if (thing.body.get("properties") or {}).get("provisioningState") != "Deleting":
-                await self._client.arm("DELETE", left[0].id, left[0].version, op.call)
-            return 1.0 - len(left) / of if of else 1.0
+            if not await removed(self._client, left[0], op):
+                return 1.0 - len(left) / of if of else 1.0
+            left.pop(0)
         return 1.0
+
+
+async def removed(client: Client, thing: Thing, op: Op) -> bool:
+    """Delete a thing, or see that it is gone; ask again until it is."""
+    try:
+        there = await client.arm("GET", thing.id, thing.version, op.call)
+    except NotFound:
+        return True
+    if (there.body.get("properties") or {}).get("provisioningState") != "Deleting":
+        await client.arm("DELETE", thing.id, thing.version, op.call)
+    return False

@@ -85,7 +85,7 @@ class Op(Protocol):
                 asked for nor planned by the version that goes on, ends the operation before anything else is sent.
             send: Gets the idempotency token of the step: "nvc1-" and 48 hex digits, 53 characters.
             title: For people.
-            resource: What it works on, when that has a name already.
+            resource: What it works on, if that is not what the operation is about (see `target`).
             find: For a call that takes no token. After a lost answer it looks for what was sent, twice and at least
                 two seconds apart, because clouds show changes late: text is the outcome, None in both lets it be sent
                 again, and an error says that nobody can tell, so that it is not sent again.
@@ -106,21 +106,23 @@ class Op(Protocol):
         cleanup: bool = False,
         interval: float = 1.0,
         timeout: float = 600.0,
-    ) -> None:
-        """A step that polls `probe` until it gives 1.0 (0..1 is progress), every `interval` seconds.
+    ) -> bool:
+        """A step that polls `probe` until it gives 1.0 (0..1 is progress), every `interval` seconds; True then.
 
-        Raises WaitTimedOut after `timeout` seconds, Cancelled when asked to stop; with `cleanup` it raises nothing, as
-        a step does. Transient errors of the probe are waited out; other errors of the tree end the step.
+        Raises WaitTimedOut after `timeout` seconds, Cancelled when asked to stop; with `cleanup` it raises neither, and
+        gives False for a failure, which is a warning. Transient errors of the probe are waited out; other errors of
+        the tree end the step. What the probe sends must have the same effect when it is sent twice.
         """
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
         """Tell what exists in the cloud because of this operation, as soon as the cloud has named it.
 
-        Told between two steps, it is also the resource of the one before, if that has none.
+        The first one with a name is what the operation is about: the step before and all after it work on that. One
+        without a name is known by its native_id.
         """
 
     def gone(self, name: str) -> None:
-        """Tell that a target does not exist any more: a failed operation leaves its targets behind, but not this."""
+        """Tell that a target, by name or native_id, does not exist any more and so is not left behind."""
 
     def log(self, text: str) -> None:
         """Write a line for people who follow the operation."""

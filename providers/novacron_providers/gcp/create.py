@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from novacron.cloud.v1 import compute_pb2
 
 from novacron_providers.contract.call import Call, Op
-from novacron_providers.contract.errors import AlreadyExists, InvalidArgument, NotFound, StateInvalid
+from novacron_providers.contract.errors import AlreadyExists, CloudError, InvalidArgument, NotFound, StateInvalid
 from novacron_providers.contract.provider import Settings
 from novacron_providers.gcp import instances, launch
 from novacron_providers.gcp.client import Client
@@ -89,7 +89,16 @@ class Creation:
                 raise instances.lost(raw, "starting")
             return 1.0 if state == compute_pb2.INSTANCE_STATE_RUNNING else 0.9
 
-        await op.until("running", runs)
+        async def look(token: str) -> str:
+            return "gone" if await self._fleet.find(place, op.call) is None else "there"
+
+        try:
+            await op.until("running", runs)
+        except CloudError:
+            # An insert that fails leaves nothing; a machine that is there is left to be looked at or deleted.
+            if await op.step("look", look, title="See what is left", cleanup=True, checks=True) == "gone":
+                op.gone(place.name)
+            raise
         return await self._fleet.get(place, op.call)
 
     async def _decide(self, spec: compute_pb2.InstanceSpec, op: Op) -> launch.Plan:

@@ -126,6 +126,7 @@ class Caller:
         call: Call,
         *,
         mutates: bool = False,
+        once: bool = False,
         family: str = "",
     ) -> T:
         """Send until it works or cannot; return what `send` returned.
@@ -137,6 +138,7 @@ class Caller:
             call: Whose deadline holds. Without one the limit is 30 s, or 60 s for a change.
             mutates: It changes something. Once sent it is not cancelled with its caller, and the error that is raised
                 in the end says in `sent` whether any attempt may have had an effect.
+            once: It takes no token and cannot be repeated: after an attempt that may have had an effect there is none.
             family: Calls that share a rate limit of the cloud; by itself when empty.
 
         Raises what `send` raised last; DeadlineExceeded when the caller's time is up; Throttled when the account's turn
@@ -157,7 +159,7 @@ class Caller:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            run = _Run(self._callers, self._region, action, call, mutates)
+            run = _Run(self._callers, self._region, action, call, mutates, once)
             outcome = "INTERNAL"
             try:
                 answer = await self._guarded(run, send, family or action)
@@ -282,12 +284,12 @@ async def _turn(run: "_Run", pace: Pace) -> None:
 class _Run:
     """One call under way: its attempts, its deadline, and whether any attempt may have had an effect."""
 
-    def __init__(self, callers: Callers, region: str, action: str, call: Call, mutates: bool) -> None:
+    def __init__(self, callers: Callers, region: str, action: str, call: Call, mutates: bool, once: bool) -> None:
         self.action = action
         self.urgent = mutates or call.urgent
         self.attempts = 0
         self._callers, self._region = callers, region
-        self._call, self._mutates = call, mutates
+        self._call, self._mutates, self._once = call, mutates, once
         self._limit: float | None = None
         self._unsettled = False
 
@@ -331,7 +333,7 @@ class _Run:
 
     def wait_after(self, error: CloudError) -> float | None:
         """Seconds to wait before the next attempt; None when there must be none."""
-        if not error.transient or self.attempts >= self._callers.attempts:
+        if not error.transient or self.attempts >= self._callers.attempts or (self._once and error.sent):
             return None
         first = FIRST_WAIT_THROTTLED if isinstance(error, Throttled) else FIRST_WAIT
         upper = min(LONGEST_WAIT, first * 2.0 ** (self.attempts - 1))

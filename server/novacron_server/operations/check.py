@@ -55,7 +55,7 @@ class CheckingOp:
         cleanup: bool = False,
         interval: float = 1.0,
         timeout: float = 600.0,
-    ) -> None:
+    ) -> bool:
         raise CheckPassed
 
     def target(self, ref: common_pb2.ResourceRef) -> None:

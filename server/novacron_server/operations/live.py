@@ -112,14 +112,14 @@ class Live:
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
         """Add what exists in the cloud because of it."""
-        if all(there.name != ref.name for there in self._body.targets):
+        if all(_key(there) != _key(ref) for there in self._body.targets):
             self._body.targets.append(ref)
             self._targets_changed = True
             self.changed()
 
     def gone(self, name: str) -> None:
         """Take away a target that does not exist any more."""
-        left = [ref for ref in self._body.targets if ref.name != name]
+        left = [ref for ref in self._body.targets if _key(ref) != name]
         if len(left) < len(self._body.targets):
             del self._body.targets[:]
             self._body.targets.extend(left)
@@ -190,7 +190,7 @@ class Live:
                     body=body,
                     state=self._body.state,
                     revision=self._body.revision,
-                    targets=[ref.name for ref in self._body.targets] if changed else None,
+                    targets=[_key(ref) for ref in self._body.targets] if changed else None,
                     lines=lines,
                     ended=self._body.end_time.ToNanoseconds() / 1e9 if self._body.done else None,
                     # What ended well has no error, which is OK.
@@ -210,3 +210,8 @@ class Live:
         if operation.done:
             self._engine.ended(self._id)
         self._told(operation)
+
+
+def _key(ref: common_pb2.ResourceRef) -> str:
+    """What a target is known by; not all that a cloud has is a resource of the contract, with a name."""
+    return ref.name or ref.native_id

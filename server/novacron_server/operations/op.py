@@ -29,6 +29,8 @@ SETTLE, AGAIN_FIRST, AGAIN_LAST = 60.0, 1.0, 16.0
 LOOK_AGAIN = 2.0
 # Refusals that come before the cloud looks at the token: they tell nothing about an earlier sending.
 _AT_THE_DOOR = (CredentialsInvalid, PermissionMissing)
+# What a wait gives that came to its end.
+REACHED = "reached"
 # Characters of a line of a log.
 LINE_LIMIT = 2000
 
@@ -50,6 +52,7 @@ class RunningOp:
         self._used: set[str] = set()
         self._planned: set[str] = set()
         self._last = ""
+        self._about: common_pb2.ResourceRef | None = None
         self._said = 0
 
     @property
@@ -156,7 +159,7 @@ class RunningOp:
         cleanup: bool = False,
         interval: float = 1.0,
         timeout: float = 600.0,
-    ) -> None:
+    ) -> bool:
         waked = () if cleanup else (self._live.cancelled,)
 
         # A step too: what was true once stays true, so a recovered run does not wait for a state that has passed.
@@ -172,7 +175,7 @@ class RunningOp:
                     pause = max(interval, error.retry_after or 0.0)
                 else:
                     if reached >= 1:
-                        return ""
+                        return REACHED
                     self.progress(max(0, int(reached * 100)), 100, "%")
                 left = end - self._clock.monotonic()
                 if left <= 0:
@@ -183,14 +186,17 @@ class RunningOp:
                 if await within(self._clock, min(pause, left), *waked):
                     raise Cancelled(f"cancelled during step {name!r}; targets tell what exists by now")
 
-        await self._step(name, poll, title=title, resource=resource, cleanup=cleanup, polls=True)
+        given = await self._step(name, poll, title=title, resource=resource, cleanup=cleanup, polls=True)
+        # One that an earlier version ended gave nothing.
+        return given == REACHED or not cleanup
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
         self._live.target(ref)
-        if self._last and not _step.get():
-            entry = self._live.step(self._last)
-            if not entry.HasField("resource"):
-                entry.resource.CopyFrom(ref)
+        if self._about is None and ref.name:
+            self._about = ref
+            step = _step.get() or self._last
+            if step and not self._live.step(step).HasField("resource"):
+                self._live.step(step).resource.CopyFrom(ref)
                 self._live.changed()
 
     def gone(self, name: str) -> None:
@@ -298,8 +304,8 @@ class RunningOp:
         entry = self._live.step(name, title)
         if entry.state == state:
             return
-        if resource is not None:
-            entry.resource.CopyFrom(resource)
+        if (about := resource or self._about) is not None:
+            entry.resource.CopyFrom(about)
         entry.state = state
         if not entry.HasField("start_time"):
             entry.start_time.CopyFrom(self._live.now())

@@ -1,6 +1,5 @@
 """Steps whose outcome is not known, and waits: on a clock that a test moves."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 

@@ -110,7 +110,7 @@ class MemoryOp:
         cleanup: bool = False,
         interval: float = 1.0,
         timeout: float = 600.0,
-    ) -> None:
+    ) -> bool:
         async def poll(token: str) -> str:
             for _ in range(200):
                 try:
@@ -121,14 +121,14 @@ class MemoryOp:
                 else:
                     self.journal.progress.append(reached)
                     if reached >= 1:
-                        return ""
+                        return "reached"
                 await self._clock.sleep(self._interval)
             raise WaitTimedOut(f"{name} was not reached")
 
-        await self.step(name, poll, cleanup=cleanup)
+        return bool(await self.step(name, poll, cleanup=cleanup))
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
-        self.journal.targets[ref.name] = ref
+        self.journal.targets[ref.name or ref.native_id] = ref
 
     def gone(self, name: str) -> None:
         self.journal.targets.pop(name, None)
