@@ -61,7 +61,7 @@ class App:
         self._providers = Providers(self._store, seal, plugins, self._clock)
         try:
             await self._providers.load(config.providers)
-            self._operations = Operations(self._store, clock=self._clock, replica=config.replica)
+            self._operations = Operations(self._store, clock=self._clock, replica=config.replica, lease=config.lease)
             self._telemetry = Telemetry(self._providers, clock=self._clock)
             self._operations.subscribe(self._settled)
             services = (ProvidersService(self._providers, self._operations.active), self._operations, self._telemetry)

@@ -89,6 +89,8 @@ class Config(BaseSettings):
     """File with the key that seals credentials; made with mode 0600 where it is missing."""
     replica: str = ""
     """Name of this process among those that share a PostgreSQL database; empty for one process."""
+    lease: Annotated[float, Field(ge=1)] = 15.0
+    """Seconds of silence after which other replicas take over the operations that this one runs."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of log lines."""
     log_format: Literal["json", "console"] = "json"

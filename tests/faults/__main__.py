@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import histories, kills, matrix, outage, overload, shutdown, throttle
+from tests.faults import histories, kills, matrix, outage, overload, replicas, shutdown, throttle
 from tests.faults.proof import FULL, QUICK, Proof, Row, broken, save, table
 
 PROOFS: dict[str, Proof] = {
@@ -20,6 +20,7 @@ PROOFS: dict[str, Proof] = {
     "throttle": throttle.run,
     "overload": overload.run,
     "kills": kills.run,
+    "replicas": replicas.run,
     "shutdown": shutdown.run,
     "history": histories.run,
 }

@@ -1,6 +1,6 @@
 """Everything at once for a while: faults on the wire, a server that is killed, and a history that is checked.
 
-Of each eight calls one makes a machine, one repeats a request that was made before, and six read operations.
+Of sixteen calls one makes a machine, one repeats a request that was made before, and the others read operations.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tests.faults.workload import AWAY, change, offer, request_ids
 
 RATE = 20.0
 # Calls a second that are begun; seconds that a server lives.
-PER_SECOND, LIFE = 160.0, 8.0
+PER_SECOND, LIFE = 200.0, 8.0
 # Requests that meet a fault that heals, and one that does not.
 TRANSIENT_SHARE, DEFINITE_SHARE = 0.2, 0.05
 
@@ -86,9 +86,9 @@ class _User:
 
     async def send(self, number: int) -> None:
         """The call of this number."""
-        turn, begun = number % 8, len(self._names)
+        turn, begun = number % 16, len(self._names)
         if turn == 0:
-            request_id = self._ids[number // 8]
+            request_id = self._ids[number // 16]
             await change(
                 self._client,
                 self._at.create("aws", request_id),
@@ -97,7 +97,7 @@ class _User:
             )
         elif begun:
             request_id = self._dice.choice([*self._names][-200:])
-            await (self._repeat(request_id) if turn == 4 else self._read(self._names[request_id]))
+            await (self._repeat(request_id) if turn == 8 else self._read(self._names[request_id]))
 
     async def _repeat(self, request_id: str) -> None:
         try:
