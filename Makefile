@@ -7,7 +7,7 @@ PYTHON ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check proto bench lock
+.PHONY: help setup run test check proto bench faults lock
 
 help: ## Show this list
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -46,6 +46,9 @@ proto: setup ## Format the contract and generate its stubs
 
 bench: setup ## Measure the ratios that the design promises
 	@.venv/bin/python -m tests.bench $(ARGS)
+
+faults: setup ## Prove what is promised about faults, an hour in full (ARGS="outage matrix", ARGS="--quick")
+	@.venv/bin/python -m tests.faults $(ARGS)
 
 lock: setup ## Resolve requirements.lock anew after a change of pyproject.toml (ARGS="--upgrade")
 	@.venv/bin/python -m uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

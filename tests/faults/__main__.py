@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import histories, kills, matrix, outage, overload, replicas, shutdown, throttle
+from tests.faults import histories, kills, matrix, model, outage, overload, replicas, shutdown, throttle
 from tests.faults.proof import FULL, QUICK, Proof, Row, broken, save, table
 
 PROOFS: dict[str, Proof] = {
@@ -23,6 +23,7 @@ PROOFS: dict[str, Proof] = {
     "replicas": replicas.run,
     "shutdown": shutdown.run,
     "history": histories.run,
+    "model": model.run,
 }
 RESULT = Path("build/faults.json")
 

@@ -51,6 +51,7 @@ class Form(NamedTuple):
     overload: float
     terminations: int
     examples: int
+    steps: int
 
 
 QUICK = Form(
@@ -58,15 +59,16 @@ QUICK = Form(
     seed=20261124,
     calls=1000,
     creates=30,
-    outage=10.0,
-    throttle=6.0,
+    outage=8.0,
+    throttle=5.0,
     kills=13,
     lease=2.0,
-    stop=4.0,
-    history=10.0,
-    overload=5.0,
+    stop=3.0,
+    history=8.0,
+    overload=4.0,
     terminations=2,
-    examples=10,
+    examples=6,
+    steps=12,
 )
 FULL = Form(
     name="full",
@@ -82,6 +84,7 @@ FULL = Form(
     overload=60.0,
     terminations=50,
     examples=200,
+    steps=50,
 )
 
 Proof = Callable[[Form, Path], Coroutine[Any, Any, Sequence[Row]]]

@@ -77,6 +77,7 @@ class Proxy:
         self._ca_file = ca_file
         self._forms = of(cloud)
         self._attempts: Counter[bytes] = Counter()
+        self._news = asyncio.Condition()
         # Changes that the cloud has seen: what was made with a token is there, however full the zone is.
         self._taken_up: set[str] = set()
         self.endpoint = ""
@@ -119,6 +120,12 @@ class Proxy:
         """All requests that it saw since the last `forget`."""
         return self.seen.total()
 
+    async def hears(self, action: str, count: int) -> None:
+        """Return when so many more requests of an action have come."""
+        goal = self.seen[action] + count
+        async with self._news:
+            await self._news.wait_for(lambda: self.seen[action] >= goal)
+
     def forget(self) -> None:
         """Count anew."""
         for counter in (self.seen, self.faults, self.changes):
@@ -135,7 +142,9 @@ class Proxy:
             # Tokens are asked for by the address of what they are for, and the sandbox knows only its own.
             ours, theirs = (quote(address, safe="").encode() for address in (self.endpoint, self._upstream))
             return await self._pass_on(request, body.replace(ours, theirs))
-        self.seen[asked.action] += 1
+        async with self._news:
+            self.seen[asked.action] += 1
+            self._news.notify_all()
         if asked.call:
             self.changes[asked.call] += 1
         fault, dice = self._fault(asked, request, body)

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,14 @@ async def run(form: Form, folder: Path) -> Sequence[Row]:
         pair = _Pair(at, stack, {"database": database.url, "lease": str(form.lease)})
         a, to_a = await pair.start("a")
         await at.register(to_a)
-        b, to_b = await pair.start("b")
+        _, to_b = await pair.start("b")
 
         async def begun(client: Client) -> list[str]:
             """Begin machines, and return when AWS has heard of some of them."""
             wanted = [next(ids) for _ in range(EACH)]
-            before = at.proxies["aws"].seen["RunInstances"]
+            heard = asyncio.create_task(at.proxies["aws"].hears("RunInstances", EACH // 2))
             await asyncio.gather(*(client.providers.CreateInstance(at.create("aws", id_)) for id_ in wanted))
-            while at.proxies["aws"].seen["RunInstances"] < before + EACH // 2:
-                await asyncio.sleep(0.01)
+            await heard
             return wanted
 
         async def ended(client: Client, wanted: Sequence[str]) -> None:
@@ -98,7 +98,8 @@ class _Pair:
         """A server of this name, and a client of it."""
         folder = self._at.folder / name
         folder.mkdir(exist_ok=True)
-        server = await self._stack.enter_async_context(self._at.server(folder=folder, replica=name, **self._settings))
+        at = replace(self._at, folder=folder)
+        server = await self._stack.enter_async_context(at.server(replica=name, **self._settings))
         return server, await self._stack.enter_async_context(novacron_client.connect(server.address))
 
 

@@ -41,10 +41,10 @@ class Stage:
     origin: float
     rate: float
 
-    def server(self, folder: Path | None = None, **settings: str) -> AbstractAsyncContextManager[ServerProcess]:
-        """Start a server on the state of this stage, or with a folder of its own."""
+    def server(self, **settings: str) -> AbstractAsyncContextManager[ServerProcess]:
+        """Start a server on the state of this stage."""
         program = (serve.__file__, str(self.origin), str(self.rate))
-        return server_process(folder or self.folder, program=program, **{"log_level": "warning", **settings})
+        return server_process(self.folder, program=program, **{"log_level": "warning", **settings})
 
     async def register(self, client: Client) -> None:
         """Register each cloud by its kind, behind its proxy; nothing is read from a cache unless asked for."""
