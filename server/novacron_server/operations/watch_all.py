@@ -45,18 +45,16 @@ async def watch_all(
     resumed = place.epoch == board.store.epoch and max(1, forgotten) <= place.sequence <= cursor
     heartbeat = heartbeat_of(request)
     yield Response(events=[opened(board.store.epoch, resumed, heartbeat)])
-    # What is under way and was sent because it met the filter.
-    met: set[str] = set()
+    # Revisions of what is under way and was sent because it met the filter.
+    met: dict[str, int] = {}
     if resumed:
         cursor = place.sequence
     elif not request.skip_snapshot:
-        after, until = 0, cursor
-        while found := await board.store.read(
-            partial(journal.changes, asked=asked, after=after, until=until, active=True)
-        ):
+        after = 0
+        while found := await board.store.read(partial(journal.changes, asked=asked, after=after, active=True)):
             after = found[-1].position
             operations = [operations_pb2.Operation.FromString(change.body) for change in found]
-            met.update(operation.name for operation in operations)
+            met.update((operation.name, operation.revision) for operation in operations)
             # In a snapshot there is no position before its end.
             for response in packed(Response, [Event(operation=operation) for operation in operations]):
                 yield response
@@ -66,17 +64,17 @@ async def watch_all(
     silent_since = board.clock.monotonic()
     while True:
         news = board.next_news()
-        changed = await board.store.read(partial(journal.changes, asked=asked, after=cursor, until=None, active=False))
+        changed = await board.store.read(partial(journal.changes, asked=asked, after=cursor, active=False))
         events = []
         for change in changed:
             operation = operations_pb2.Operation.FromString(change.body)
-            # While it catches up nobody knows what the watcher was sent before.
-            if change.meets or operation.name in met or not caught_up:
+            # What changed while the snapshot was read may have come in it as it is. While a watcher catches up nobody
+            # knows what it was sent before.
+            told = met.pop(operation.name, None)
+            if told != operation.revision and (change.meets or told is not None or not caught_up):
                 events.append(Event(sequence=change.position, operation=operation))
             if change.meets and not operation.done:
-                met.add(operation.name)
-            else:
-                met.discard(operation.name)
+                met[operation.name] = operation.revision
             cursor = change.position
         for response in packed(Response, events):
             yield response

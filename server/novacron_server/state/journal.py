@@ -343,16 +343,14 @@ def position(connection: Connection) -> tuple[int, int]:
     return row.position, row.forgotten
 
 
-def changes(connection: Connection, asked: Page, after: int, until: int | None, *, active: bool) -> list[Changed]:
-    """The newest change of each operation after one position and until another, in order; of a Page without `after`.
+def changes(connection: Connection, asked: Page, after: int, *, active: bool) -> list[Changed]:
+    """The newest change of each operation after a position, in order; of a Page without `after`.
 
     Those that do not meet the conditions are told too, unless `active`, which leaves out what is done as well.
     """
     conditions = [_condition(*condition) for condition in asked.conditions]
     meets = and_(true(), *conditions)
     found = select(operation.c.position, meets.label("meets"), operation.c.body).where(operation.c.position > after)
-    if until is not None:
-        found = found.where(operation.c.position <= until)
     if asked.provider:
         found = found.where(operation.c.provider == asked.provider)
     if active:

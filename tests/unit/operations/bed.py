@@ -26,6 +26,9 @@ REQUEST_ID = "0f6c3e0e-63a5-4c66-9d4a-0a6f3d7c8a11"
 INSTANCE = "providers/toy/instances/north~i-1"
 INSTANCE_REF = common_pb2.ResourceRef(name=INSTANCE, native_id="i-1", type=common_pb2.RESOURCE_TYPE_INSTANCE)
 
+# Seconds of replicas; the sweep comes four times as often.
+LEASE = 0.8
+
 Method = Callable[[Any, Op], Awaitable[Message]]
 
 PENDING = operations_pb2.OPERATION_STATE_PENDING
@@ -124,6 +127,29 @@ async def bed_on(store: Store, *, lease: float = 15.0) -> AsyncIterator[Bed]:
     await bed.launch()
     yield bed
     await bed.operations.close()
+
+
+class Replica(Bed):
+    """One of several processes, by name."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.name = name
+        super().__init__(store, lease=LEASE)
+
+    def _made(self) -> Operations:
+        operations = Operations(self.store, clock=self.clock, replica=self.name, lease=self.lease)
+        operations.subscribe(self.ended.append)
+        return operations
+
+
+@contextlib.asynccontextmanager
+async def two(store: Store) -> AsyncIterator[tuple[Replica, Replica]]:
+    replicas = Replica(store, "a"), Replica(store, "b")
+    for replica in replicas:
+        await replica.launch()
+    yield replicas
+    for replica in replicas:
+        await replica.operations.close()
 
 
 def at(operation: operations_pb2.Operation, step: str) -> operations_pb2.OperationStep:

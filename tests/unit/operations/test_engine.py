@@ -1,7 +1,6 @@
 """Leases and the database's failures, with two replicas in one process and a database that a test locks."""
 
 import asyncio
-import contextlib
 import pathlib
 import sqlite3
 from collections.abc import AsyncIterator
@@ -15,39 +14,12 @@ from novacron.cloud.v1 import compute_pb2, operations_pb2
 from novacron.cloud.v1 import operations_service_pb2 as pb
 from novacron_providers.contract.call import Op
 from novacron_providers.contract.errors import Unavailable
-from novacron_server.operations import Operations
 from novacron_server.state import journal
 from novacron_server.state.errors import StoreUnavailable
 from novacron_server.state.store import Store
 from sqlalchemy import make_url
 
-from tests.unit.operations.bed import ANN, CANCELLED, SUCCEEDED, Bed, bed_on, is_at, reached
-
-# Seconds; the sweep comes four times as often.
-LEASE = 0.8
-
-
-class Replica(Bed):
-    """One of several processes, by name."""
-
-    def __init__(self, store: Store, name: str) -> None:
-        self.name = name
-        super().__init__(store, lease=LEASE)
-
-    def _made(self) -> Operations:
-        operations = Operations(self.store, clock=self.clock, replica=self.name, lease=self.lease)
-        operations.subscribe(self.ended.append)
-        return operations
-
-
-@contextlib.asynccontextmanager
-async def two(store: Store) -> AsyncIterator[tuple[Replica, Replica]]:
-    replicas = Replica(store, "a"), Replica(store, "b")
-    for replica in replicas:
-        await replica.launch()
-    yield replicas
-    for replica in replicas:
-        await replica.operations.close()
+from tests.unit.operations.bed import ANN, CANCELLED, LEASE, SUCCEEDED, Bed, Replica, bed_on, is_at, reached, two
 
 
 class Slow:
