@@ -329,6 +329,9 @@ class _Run:
                 _throttles.add(1, labels)
                 self._callers.throttled()
             self._note(error)
+            if isinstance(error, Unavailable) and self.remaining() <= 0:
+                # The SDK gave up first, at the same time and for the same reason.
+                raise self.too_late(sent=error.sent) from error
             raise
 
     def wait_after(self, error: CloudError) -> float | None:
