@@ -191,13 +191,16 @@ async def test_without_a_snapshot(bed: Bed) -> None:
 
 
 async def test_more_than_is_read_at_once(bed: Bed) -> None:
+    early = Watcher(bed)
+    await early.to_synced()
+    await early.close()
     bed.methods["create_instance"] = Held()
     started = await asyncio.gather(*(bed.create(str(number)) for number in range(SIZE + 5)))
     names = {operation.name for operation in started}
     watcher = Watcher(bed)
     assert {event.operation.name for event in (await watcher.to_synced())[1:]} == names
     await watcher.close()
-    resumed = Watcher(bed, streams_pb2.StreamPosition(epoch=bed.store.epoch, sequence=1))
+    resumed = Watcher(bed, early.place)
     _, *changes = await resumed.to_synced()
     told = [event.sequence for event in changes]
     assert {event.operation.name for event in changes} >= names and told == sorted(set(told))
