@@ -331,7 +331,7 @@ class _Run:
             self._note(error)
             if isinstance(error, Unavailable) and self.remaining() <= 0:
                 # The SDK gave up first, at the same time and for the same reason.
-                raise self.too_late(sent=error.sent) from error
+                raise self.too_late(sent=error.sent).about(**error.facts) from error
             raise
 
     def wait_after(self, error: CloudError) -> float | None:

@@ -16,6 +16,7 @@ from novacron_providers.contract import Call, Compute, Secret, Settings
 from novacron_providers.contract.errors import (
     CloudError,
     CredentialsInvalid,
+    DeadlineExceeded,
     PermissionMissing,
     Throttled,
     Unavailable,
@@ -130,7 +131,7 @@ async def test_the_deadline_of_the_caller_bounds_the_sdk() -> None:
         began = time.monotonic()
         fault = await probe(connection, Call(deadline=began + 0.6))
         took = time.monotonic() - began
-    assert isinstance(fault, Unavailable)
+    assert isinstance(fault, DeadlineExceeded)
     # The SDK gave up by itself: no thread is left waiting for an answer that nobody wants.
     assert fault.facts["native_code"] == "ReadTimeoutError"
     assert took < 0.6 and len(stub.requests) == 2
