@@ -41,23 +41,24 @@ async def run(form: Form, folder: Path) -> Sequence[Row]:
         at.proxies["aws"].mix = {**mix(TRANSIENT_SHARE), **mix(DEFINITE_SHARE, DEFINITE)}
         async with novacron_client.connect(address) as client:
             user = _User(at, client, form.seed)
-            until = time.monotonic() + form.history
+            until, alive = time.monotonic() + form.history, 0.0
             load = asyncio.create_task(offer(user.send, per_second=PER_SECOND, until=until))
             kills = 0
             while time.monotonic() < until:
                 async with at.server(listen=address) as server:
-                    alive = LIFE * dice.uniform(0.5, 1.0)
-                    await asyncio.sleep(max(0.0, min(alive, until - time.monotonic())))
+                    lives = max(0.0, min(LIFE * dice.uniform(0.5, 1.0), until - time.monotonic()))
+                    await asyncio.sleep(lives)
                     await server.kill()
+                    alive += lives
                     kills += 1
-            took = form.history
             async with at.server(listen=address):
                 await load
         effects = Counter(made.request for made in await asyncio.to_thread(counts.made, at.sandbox, "aws"))
-    verdict = user.history.check(effects, seconds=took)
+    verdict = user.history.check(effects, seconds=alive)
     what = (
         f"aws, {len(user.history.entries):,} machines and {user.history.reads:,} other calls, "
-        f"{verdict.rate:.0f} a second, {TRANSIENT_SHARE + DEFINITE_SHARE:.0%} faults, {kills} kills, seed {form.seed}"
+        f"{verdict.rate:.0f} a second of life, {TRANSIENT_SHARE + DEFINITE_SHARE:.0%} faults, {kills} kills, "
+        f"seed {form.seed}"
     )
     print(f"{what}: {user.history.outcomes()}, faults {dict(at.proxies['aws'].faults)}")
     rows = [

@@ -65,7 +65,7 @@ class Proxy:
         endpoint: Address to use in place of `upstream`.
         mix: How often each fault is met, from 0 to 1.
         outage: Nothing reaches the cloud.
-        bucket: Throttles what is over its rate.
+        buckets: Throttle what is over its rate, by action; that of "*" is for every other action.
         slow: Seconds by which a slow answer comes late, and after which a hanging request is given up.
         seen: Requests by action; of faults, their kind.
         faults: Faults by kind.
@@ -83,7 +83,7 @@ class Proxy:
         self.endpoint = ""
         self.mix: Mapping[str, float] = {}
         self.outage = False
-        self.bucket: Bucket | None = None
+        self.buckets: dict[str, Bucket] = {}
         self.slow = 3.0
         self.seen: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -185,7 +185,8 @@ class Proxy:
         dice = random.Random(f"{self._seed}/{known.hex()}/{self._attempts[known]}")
         if self.outage:
             return dice.choice(OUTAGE), 0.0
-        if self.bucket and not self.bucket.take():
+        bucket = self.buckets.get(asked.action) or self.buckets.get("*")
+        if bucket and not bucket.take():
             return "throttle", dice.random()
         thrown = dice.random()
         for kind, share in self.mix.items():

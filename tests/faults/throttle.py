@@ -34,8 +34,12 @@ async def _cloud(at: Stage, client: Client, cloud: str, form: Form) -> list[Row]
     await read_all(client, names, FLEET, workers=8)
     proxy.forget()
     await read_all(client, names, FLEET, workers=8)
-    requests = proxy.requests / FLEET * GRANTED
-    proxy.bucket = Bucket(requests, requests)
+    if cloud == "aws":
+        # EC2 has a bucket for each action.
+        proxy.buckets = {action: Bucket(GRANTED, GRANTED) for action in proxy.seen}
+    else:
+        requests = proxy.requests / FLEET * GRANTED
+        proxy.buckets = {"*": Bucket(requests, requests)}
     proxy.forget()
     end = time.monotonic() + form.throttle
 
