@@ -189,7 +189,10 @@ async def test_what_we_deleted_is_not_listed_though_the_cloud_still_does(desk: D
     [_, shown] = (await desk.page(show_deleted=True)).instances
     assert (shown.state, shown.native_state) == (compute_pb2.INSTANCE_STATE_DELETED, "")
     assert (await desk.get("gone")).state == compute_pb2.INSTANCE_STATE_DELETED
-    assert desk.cloud.listed["gone"].state == compute_pb2.INSTANCE_STATE_RUNNING
+    # Once the cloud says so too, it is in the cloud's own words.
+    desk.cloud.add("gone", state=compute_pb2.INSTANCE_STATE_DELETED, native_state="terminated")
+    assert (await desk.get("gone")).native_state == "terminated"
+    desk.cloud.add("gone")
     await desk.clock.advance(60.0)
     assert await desk.listed() == ["old", "gone"]
 
