@@ -6,6 +6,7 @@ then {"id": 1}. The first line that it writes tells how many operations it goes 
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import sys
@@ -17,8 +18,9 @@ from google.protobuf.message import Message
 from novacron.cloud.v1 import common_pb2, compute_pb2, provider_service_pb2
 from novacron_providers.contract.call import Call, Op
 from novacron_providers.contract.clock import SystemClock
+from novacron_providers.contract.errors import ShuttingDown
 from novacron_server.operations import Operations
-from novacron_server.rpc import Rpc, contract
+from novacron_server.rpc import Kind, Rpc, contract
 from novacron_server.state.store import Store
 
 RPCS = {rpc.path: rpc for rpc in contract()}
@@ -34,6 +36,7 @@ class Toy:
         self, request: provider_service_pb2.CreateInstanceRequest, op: Op
     ) -> compute_pb2.Instance:
         attach = "attach" if self._version == "1" else "plug-in"
+        was = "attach" if self._version == "3" else ""
         op.plan({"launch": "Launch", "running": "Wait until running", "disk": "Create the disk", attach: "Attach it"})
         if self._version == "2":
             op.log(f"settled on {await op.step('settle', self._settle, title='Settle the details')}")
@@ -44,7 +47,7 @@ class Toy:
         if self._version == "1":
             await op.until("running", lambda: self._state(native), interval=0.05)
         disk = await op.step("disk", self._change("disk"))
-        await op.step(attach, self._change("attach"))
+        await op.step(attach, self._change("attach"), was=was)
         return compute_pb2.Instance(name=name, native_id=native, tags={"disk": disk})
 
     async def _settle(self, token: str) -> str:
@@ -87,9 +90,11 @@ class Process:
             return
         rpc = next(rpc for rpc in RPCS.values() if rpc.attribute == asked["do"])
         answer = getattr(self._operations, rpc.attribute)(rpc.request.FromString(data), self._call)
-        if rpc.attribute == "watch_operation":
-            async for response in answer:
-                self._tell(asked, response)
+        if rpc.kind is Kind.STREAM:
+            # A stream that is still open when the process is told to stop ends so.
+            with contextlib.suppress(ShuttingDown):
+                async for response in answer:
+                    self._tell(asked, response)
             print(json.dumps({"id": asked["id"]}), flush=True)
         else:
             self._tell(asked, await answer)

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Self
 
 import pytest
@@ -19,6 +20,8 @@ from google.protobuf.message import Message
 from novacron.cloud.v1 import compute_pb2, operations_pb2
 from novacron.cloud.v1 import operations_service_pb2 as pb
 from novacron.cloud.v1 import provider_service_pb2 as providers
+from novacron_server.state.records import Record, find_records
+from novacron_server.state.store import Store
 
 from tests.databases import database, postgresql
 from tests.toycloud import ToyCloud
@@ -30,7 +33,16 @@ PROGRAM = pathlib.Path(__file__).with_name("operations_process.py")
 LEASE = 1.0
 SUCCEEDED = operations_pb2.OPERATION_STATE_SUCCEEDED
 STEPS = ("launch", "running", "disk", "attach")
-POINTS = ["intent", *(f"{when}:{step}" for step in STEPS for when in ("before", "sent", "kept"))]
+# A wait sends nothing, so nothing is written down before it.
+POINTS = [
+    "intent",
+    *(
+        f"{when}:{step}"
+        for step in STEPS
+        for when in ("before", "begun", "sent", "kept")
+        if (when, step) != ("begun", "running")
+    ),
+]
 
 
 class Server:
@@ -108,6 +120,11 @@ class Server:
         (operation,) = pb.ListOperationsResponse.FromString(answer).operations
         return operation
 
+    async def watch_all(self, request: pb.WatchOperationsRequest) -> AsyncIterator[operations_pb2.OperationEvent]:
+        async for answer in self.ask("watch_operations", request):
+            for event in pb.WatchOperationsResponse.FromString(answer).events:
+                yield event
+
     async def watch(self, request: pb.WatchOperationRequest) -> AsyncIterator[operations_pb2.OperationEvent]:
         async for answer in self.ask("watch_operation", request):
             for event in pb.WatchOperationResponse.FromString(answer).events:
@@ -159,7 +176,7 @@ class Watcher:
 
 @pytest.mark.timeout(150)
 async def test_one_operation_is_killed_at_each_of_its_points_and_ends_by_itself(database: str) -> None:
-    """intent, and of four steps: before it is sent, sent, kept. Each server goes on where the one before it died."""
+    """intent, and of four steps: before it is sent, begun, sent, kept. Each goes on where the one before it died."""
     request_id = "f7a2c8c6-2f0e-4c5c-9a55-1a1b5a0f3f10"
     with ToyCloud(boot=0.3) as cloud:
         for point in POINTS:
@@ -170,6 +187,8 @@ async def test_one_operation_is_killed_at_each_of_its_points_and_ends_by_itself(
             assert await server.dead() == -signal.SIGKILL, point
             await server.stop()
             assert all(count == 1 for count in cloud.effects().values()), point
+            (record,) = await recorded(database)
+            assert record.mutation.request_id == request_id and record.outcome is None, point
         server = await Server.started(database, cloud)
         assert server.recovered == 1
         ended = await server.end((await server.only()).name)
@@ -179,6 +198,8 @@ async def test_one_operation_is_killed_at_each_of_its_points_and_ends_by_itself(
     made = compute_pb2.Instance()
     assert ended.response.Unpack(made) and made.native_id == "launch-0" and made.tags["disk"] == "disk-1"
     assert cloud.effects() == {"launch": 1, "disk": 1, "attach": 1}
+    (record,) = await recorded(database)
+    assert record.mutation.principal == "ann" and record.outcome == b"" and list(record.targets)
     # The one that died between answer and journal was followed by one that asked again, and by none that did after it.
     assert [cloud.tries(action) for action in ("launch", "disk", "attach")] == [2, 2, 2]
     assert [step.state for step in ended.steps] == [SUCCEEDED] * 4 and len(ended.targets) == 1
@@ -253,6 +274,59 @@ async def test_another_version_finishes_what_one_began(database: str) -> None:
     assert set(states) == {"launch", "running", "disk", "settle", "plug-in"} and set(states.values()) == {SUCCEEDED}
 
 
+@pytest.mark.parametrize("version", ["2", "3"], ids=["renamed", "renamed and declared"])
+async def test_a_step_that_was_sent_under_another_name_is_not_sent_under_its_new_one(
+    database: str, version: str
+) -> None:
+    with ToyCloud() as cloud:
+        server = await Server.started(database, cloud, failpoint="sent:attach")
+        operation = await server.create("f7a2c8c6-2f0e-4c5c-9a55-1a1b5a0f3f10")
+        assert await server.dead() == -signal.SIGKILL
+        await server.stop()
+        server = await Server.started(database, cloud, version=version)
+        ended = await server.end(operation.name)
+        await server.stop()
+    assert cloud.effects() == {"launch": 1, "disk": 1, "attach": 1}
+    if version == "3":
+        assert ended.state == SUCCEEDED and cloud.tries("attach") == 2
+    else:
+        assert ended.state == operations_pb2.OPERATION_STATE_FAILED and "'attach'" in ended.error.message
+        assert cloud.tries("attach") == 1
+
+
+async def test_a_watcher_of_all_goes_on_over_a_kill_and_on_another_replica(postgresql: str) -> None:
+    count = 6
+    done: set[str] = set()
+    request = pb.WatchOperationsRequest(parent="providers/-")
+    opened: list[bool] = []
+
+    async def follow(server: Server) -> None:
+        async for event in server.watch_all(request):
+            if event.control.HasField("opened"):
+                opened.append(event.control.opened.resumed)
+                request.resume_after.epoch = event.control.opened.epoch
+            if event.operation.done:
+                done.add(event.operation.name)
+            if event.sequence:
+                assert event.sequence >= request.resume_after.sequence
+                request.resume_after.sequence = event.sequence
+            if len(done) == count:
+                return
+
+    with ToyCloud(boot=1.0) as cloud:
+        async with replicas(postgresql, cloud) as (a, b):
+            following = asyncio.create_task(follow(a))
+            started = [await (a, b)[number % 2].create(f"request {number}") for number in range(count)]
+            await wait_for_calls(cloud, "launch", count)
+            a.process.kill()
+            await a.dead()
+            await following
+            async with asyncio.timeout(20):
+                await follow(b)
+    assert done == {operation.name for operation in started} and opened == [False, True]
+    assert cloud.effects() == {"launch": count, "disk": count, "attach": count}
+
+
 @contextlib.asynccontextmanager
 async def replicas(database: str, cloud: ToyCloud) -> AsyncIterator[tuple[Server, Server]]:
     both = [await Server.started(database, cloud, replica=name) for name in ("a", "b")]
@@ -319,6 +393,14 @@ async def test_a_live_replica_that_was_taken_for_dead_is_fenced_off(postgresql: 
             ends = await asyncio.gather(*(b.end(operation.name) for operation in started))
     assert all(operation.state == SUCCEEDED for operation in ends)
     assert cloud.effects() == {"launch": count, "disk": count, "attach": count}
+
+
+async def recorded(database: str) -> list[Record]:
+    """The record of every mutation, read by nobody's server."""
+    store = await Store.open(database)
+    found = await store.read(partial(find_records, since=0.0, until=1e12))
+    await store.close()
+    return found
 
 
 def is_running(operation: operations_pb2.Operation, step: str) -> bool:

@@ -39,8 +39,8 @@ async def recorded(folder: pathlib.Path) -> list[Record]:
 
 def code(record: Record) -> int:
     assert record.outcome is not None
-    status = status_pb2.Status.FromString(record.outcome)
-    return status.code
+    found: int = status_pb2.Status.FromString(record.outcome).code
+    return found
 
 
 async def test_changes_of_the_sidecar_and_of_a_cloud_are_on_record(sandbox: Sandbox, tmp_path: pathlib.Path) -> None:

@@ -50,14 +50,17 @@ async def watch_all(
     if resumed:
         cursor = place.sequence
     elif not request.skip_snapshot:
-        after = 0
-        while found := await board.store.read(partial(journal.changes, asked=asked, after=after, active=True)):
-            after = found[-1].position
+        after, complete = 0, False
+        while not complete:
+            found = await board.store.read(partial(journal.changes, asked=asked, after=after, active=True))
+            # What changes meanwhile comes behind what was read; to wait for a page without any could take forever.
+            complete = len(found) < SIZE
             operations = [operations_pb2.Operation.FromString(change.body) for change in found]
             met.update((operation.name, operation.revision) for operation in operations)
             # In a snapshot there is no position before its end.
             for response in packed(Response, [Event(operation=operation) for operation in operations]):
                 yield response
+            after = found[-1].position if found else after
     caught_up = not resumed
     if caught_up:
         yield Response(events=[synced(cursor)])
