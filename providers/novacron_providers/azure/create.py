@@ -143,7 +143,7 @@ class Creation:
 
     async def _take_back_parts(self, parts: list[str], plan: launch.Plan, op: Op) -> None:
         # A card goes before its address, which it holds.
-        for part in reversed(parts):
+        for number, part in reversed(list(enumerate(parts))):
             kind, name = part.split("/")[-2:]
             ref = common_pb2.ResourceRef(native_id=part, region=plan.region)
 
@@ -157,7 +157,7 @@ class Creation:
             op.target(ref)
             title = f"Remove {name} ({kind})"
             if await op.until(
-                f"remove-{kind}-{name}", gone, title=title, resource=ref, cleanup=True, interval=5.0, timeout=300.0
+                f"remove-{number}", gone, title=title, resource=ref, cleanup=True, interval=5.0, timeout=300.0
             ):
                 op.gone(part)
 

@@ -13,7 +13,11 @@ from novacron_providers.contract.errors import (
     CloudError,
     CredentialsInvalid,
     NotFound,
+    OutcomeUnknown,
+    PermissionMissing,
+    QuotaExceeded,
     StateInvalid,
+    Unavailable,
     Unsupported,
 )
 from novacron_sandbox import Sandbox
@@ -236,3 +240,52 @@ async def test_a_poll_comes_no_sooner_than_azure_wants(compute: Compute, sandbox
     # It takes 4 s, and Azure says how many of them are left; the probe is asked far more often.
     await compute.stop_instance(pb.StopInstanceRequest(name=name), op(interval=0.1))
     assert sandbox.state(cloud="azure")["calls"]["Operations_Get"] - before <= 3
+
+
+# Nothing left behind.
+
+
+@pytest.mark.parametrize("crash_at", ["", "look", "remove-1"], ids=["", "killed", "killed removing"])
+async def test_what_was_made_for_a_machine_that_is_not_made_is_removed_again(
+    compute: Compute, sandbox: Sandbox, cloud: Cloud, crash_at: str
+) -> None:
+    request = wanted(sandbox, network_interfaces=[{"assign_public_ip": True}])
+    sandbox.fault("VirtualMachines_CreateOrUpdate", "quota", cloud="azure")
+    journal = Journal()
+    if crash_at:
+        with pytest.raises(ConnectionAbortedError):
+            await compute.create_instance(request, op(journal, crash_at=crash_at))
+    with pytest.raises(QuotaExceeded):
+        await compute.create_instance(request, op(journal))
+    there = await asyncio.to_thread(cloud.count)
+    assert there == {"virtualMachines": 0, "disks": 0, "networkInterfaces": 0, "publicIPAddresses": 0}
+    assert not journal.targets and not journal.warnings
+
+
+async def test_what_cannot_be_removed_again_is_told(compute: Compute, sandbox: Sandbox, cloud: Cloud) -> None:
+    sandbox.fault("VirtualMachines_CreateOrUpdate", "quota", cloud="azure")
+    sandbox.fault("NetworkInterfaces_Delete", "denied", cloud="azure")
+    journal = Journal()
+    with pytest.raises(QuotaExceeded):
+        await compute.create_instance(wanted(sandbox), op(journal))
+    assert (await asyncio.to_thread(cloud.count))["networkInterfaces"] == 1
+    (left,) = journal.targets.values()
+    assert "/networkInterfaces/" in left.native_id and left.region
+    assert [type(warning) for warning in journal.warnings] == [PermissionMissing]
+
+
+async def test_a_restart_whose_answer_is_lost_is_not_sent_again(compute: Compute, sandbox: Sandbox) -> None:
+    name = (await create(compute, sandbox)).name
+    sandbox.fault("VirtualMachines_Restart", "reset", after=True, cloud="azure")
+    with pytest.raises(Unavailable) as caught:
+        await compute.restart_instance(pb.RestartInstanceRequest(name=name), op())
+    assert caught.value.sent
+    assert sandbox.state(cloud="azure")["calls"]["VirtualMachines_Restart"] == 1
+    # Killed in between, it is not sent again either.
+    name = (await create(compute, sandbox)).name
+    journal = Journal()
+    with pytest.raises(ConnectionAbortedError):
+        await compute.restart_instance(pb.RestartInstanceRequest(name=name), op(journal, crash_at="restart"))
+    with pytest.raises(OutcomeUnknown):
+        await compute.restart_instance(pb.RestartInstanceRequest(name=name), op(journal))
+    assert sandbox.state(cloud="azure")["calls"]["VirtualMachines_Restart"] == 2

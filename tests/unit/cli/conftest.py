@@ -45,6 +45,18 @@ def stream(request: type[Message], *responses: Message, end: bool = True) -> Ans
     return play
 
 
+def refuse_stream(request: type[Message], error: status_pb2.Status) -> Answer:
+    """Take one call with that request that is to stream, and refuse it."""
+    code = next(code for code in grpc.StatusCode if code.value[0] == error.code)
+
+    def play(channel: AioChannel) -> Any:
+        got, call = channel.take(request)
+        call.terminate(script.trailers(error, "-1"), code, error.message)
+        return got
+
+    return play
+
+
 class Terminal:
     """Runs commands.
 

@@ -16,7 +16,7 @@ from novacron.cloud.v1 import provider_service_pb2 as ps
 from novacron.cloud.v1.compute_pb2 import Instance
 from novacron.cloud.v1.operations_pb2 import Operation, OperationEvent, OperationState
 
-from tests.unit.cli.conftest import Terminal, answer, refuse, stream
+from tests.unit.cli.conftest import Terminal, answer, refuse, refuse_stream, stream
 from tests.unit.client import scripted_server as script
 from tests.unit.client.test_client_metrics import CPU, NET, batch, opened, synced, table
 
@@ -387,6 +387,30 @@ def test_watch_shows_changes_and_ends_as_the_operation_ends(terminal: Terminal) 
     result = terminal.run("operations", "watch", OPERATION, answers=(watch,))
     assert result.exit_code == 4
     assert result.stderr.splitlines()[-1] == "error: no image ami-1 (RESOURCE_NOT_FOUND)"
+
+
+def test_all_operations_are_watched_without_a_name(terminal: Terminal) -> None:
+    first = OperationEvent(control=script.opened("e"))
+    running = OperationEvent(operation=operation(2, "RUNNING"))
+    error = script.status(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", "no image ami-1")
+    bad = OperationEvent(operation=operation(3, "FAILED", error=error))
+    gone = script.status(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", "no provider aws")
+    told = osv.WatchOperationsResponse(events=[first, running, bad])
+    arguments = ("operations", "watch", "--provider", "aws", "--filter", 'done = "false"')
+    watch = (stream(osv.WatchOperationsRequest, told), refuse_stream(osv.WatchOperationsRequest, gone))
+    result = terminal.run(*arguments, answers=watch)
+    # Endless, but for what no new connection mends.
+    assert result.exit_code == 4
+    lines = [line.split("  ") for line in result.stdout.splitlines()]
+    assert [line[0] for line in lines] == [OPERATION, OPERATION]
+    assert lines[0][1:3] == ["CreateInstance", "running"] and lines[1][2] == "failed"
+    assert lines[1][-1] == "no image ami-1"
+    assert terminal.asked[0].parent == "providers/aws" and terminal.asked[0].filter == 'done = "false"'
+    result = terminal.run(*arguments, "-o", "json", answers=watch)
+    assert [json.loads(line)["state"] for line in result.stdout.splitlines()] == [
+        "OPERATION_STATE_RUNNING",
+        "OPERATION_STATE_FAILED",
+    ]
 
 
 def test_metrics_are_listed_and_read(terminal: Terminal) -> None:

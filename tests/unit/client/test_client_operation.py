@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -20,6 +20,8 @@ from novacron.cloud.v1.operations_service_pb2 import (
     GetOperationResponse,
     WatchOperationRequest,
     WatchOperationResponse,
+    WatchOperationsRequest,
+    WatchOperationsResponse,
 )
 from novacron.cloud.v1.provider_service_pb2 import CreateInstanceRequest, CreateInstanceResponse
 from novacron_client import Backoff, Client, CloudError, OperationFailed
@@ -179,3 +181,34 @@ async def test_a_result_of_a_type_from_the_future_is_named(server: Server) -> No
     async with server.client([opened("e"), event(operation(2, "SUCCEEDED", response=later))]) as client:
         with pytest.raises(CloudError, match=r"yielded a novacron\.cloud\.v1\.Wormhole"):
             await client.operation(NAME).wait()
+
+
+async def test_all_operations_are_watched_over_a_break() -> None:
+    asked: list[WatchOperationsRequest] = []
+
+    async def watch(request: WatchOperationsRequest, context: script.Context) -> AsyncIterator[Message]:
+        asked.append(request)
+        resumed = len(asked) > 1
+        yield WatchOperationsResponse(events=[opened("e", resumed=resumed)])
+        if resumed:
+            synced = OperationEvent(sequence=9, control=script.synced())
+            yield WatchOperationsResponse(events=[event(succeeded(3), 9), synced])
+            await context.abort(Code.NOT_FOUND, "no provider aws")
+        synced = OperationEvent(sequence=7, control=script.synced())
+        yield WatchOperationsResponse(events=[event(operation(1)), synced, event(operation(2), 8)])
+        await script.abort(context, LOST)
+
+    seen: list[int] = []
+    async with (
+        script.serve(streams={WatchOperationsRequest: watch}) as address,
+        novacron_client.connect(address, backoff=Backoff(base=0.001, limit=0.002)) as client,
+    ):
+        with pytest.raises(CloudError, match="no provider aws"):
+            async with aclosing(client.watch_operations("providers/aws", filter='done = "false"')) as changes:
+                async for change in changes:
+                    seen.append(change.revision)
+    assert seen == [1, 2, 3]
+    assert [(r.parent, r.filter, r.resume_after.epoch, r.resume_after.sequence) for r in asked] == [
+        ("providers/aws", 'done = "false"', "", 0),
+        ("providers/aws", 'done = "false"', "e", 8),
+    ]

@@ -35,6 +35,17 @@ async def test_a_step_that_may_change_something_is_told_before_and_after_it(bed:
     assert told == ["check", "change of toy", "launch", "change of toy"]
 
 
+async def test_what_an_operation_asks_goes_before_other_reads(bed: Bed) -> None:
+    urgent: list[bool] = []
+
+    async def method(request: Any, op: Op) -> compute_pb2.Instance:
+        urgent.append(op.call.urgent)
+        return compute_pb2.Instance(name=INSTANCE)
+
+    await bed.run(method)
+    assert urgent == [True]
+
+
 async def test_a_step_that_was_done_before_a_restart_is_not_told_again(bed: Bed) -> None:
     told: list[str] = []
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from google.rpc import code_pb2
 from novacron.cloud.v1 import compute_pb2
 from novacron_providers.contract.call import Op
@@ -316,3 +317,28 @@ async def test_a_cancellation_that_nobody_asked_for_is_no_outcome(store: Store) 
     async with bed_on(store, lease=0.4) as bed:
         ended = await bed.run(method)
         assert ended.state == SUCCEEDED and tries == 2
+
+
+async def test_an_operation_answers_its_request_for_thirty_days_after_its_end(bed: Bed) -> None:
+    tokens: list[str] = []
+
+    async def method(request: Any, op: Op) -> compute_pb2.Instance:
+        await op.step("launch", sending("i-1", tokens))
+        op.target(INSTANCE_REF)
+        return compute_pb2.Instance()
+
+    bed.methods["create_instance"] = method
+    ended = await bed.end((await bed.create(request_id=REQUEST_ID)).name)
+    for days in (1, 28):
+        await bed.clock.advance(days * 24 * 3600.0)
+        # Each start looks for what is too old.
+        await bed.restart()
+        assert await bed.create(request_id=REQUEST_ID) == ended
+    await bed.clock.advance(2 * 24 * 3600.0)
+    await bed.restart()
+    with pytest.raises(NotFound):
+        await bed.get(ended.name)
+    # The request is a new one then, and its steps have the tokens that they had: what the cloud still knows is found.
+    again = await bed.end((await bed.create(request_id=REQUEST_ID)).name)
+    assert again.name == ended.name and again.create_time.seconds > ended.end_time.seconds
+    assert len(tokens) == 2 and tokens[0] == tokens[1]

@@ -8,11 +8,18 @@ from novacron.cloud.v1 import compute_pb2, provider_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_providers.aws import PROVIDER
 from novacron_providers.contract import Compute, Secret, Settings
-from novacron_providers.contract.errors import CapacityUnavailable, InvalidArgument, NotFound, StateInvalid
+from novacron_providers.contract.errors import (
+    CapacityUnavailable,
+    InvalidArgument,
+    NotFound,
+    OutcomeUnknown,
+    StateInvalid,
+    Unavailable,
+)
 
-from tests.unit.providers.operation import MemoryOp
+from tests.unit.providers.operation import Journal, MemoryOp
 from tests.unit.providers.skipping_clock import SkippingClock
-from tests.unit.providers.stub_aws import Answer, StubAws, error, ok, stub_aws
+from tests.unit.providers.stub_aws import RESET, Answer, StubAws, error, ok, stub_aws
 
 ID = "i-0123456789abcdef0"
 NAME = f"providers/aws/instances/us-east-1~{ID}"
@@ -37,6 +44,8 @@ class Ec2:
 
     def __init__(self) -> None:
         self.shows: list[Answer] = []
+        # Action whose answer is lost.
+        self.lost = ""
         self.image = (
             "<imageId>ami-1</imageId><imageState>available</imageState><architecture>x86_64</architecture>"
             "<rootDeviceName>/dev/xvda</rootDeviceName><blockDeviceMapping><item><deviceName>/dev/xvda</deviceName>"
@@ -44,6 +53,8 @@ class Ec2:
         )
 
     def __call__(self, request: Mapping[str, str]) -> Answer:
+        if request["Action"] == self.lost:
+            return RESET
         match request["Action"]:
             case "DescribeInstances":
                 return self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
@@ -188,3 +199,19 @@ async def test_a_deletion_of_what_ec2_has_forgotten_meanwhile(account: Account) 
     account.stub.script = lambda request: UNKNOWN if request["Action"] == "TerminateInstances" else account.ec2(request)
     await account.compute.delete_instance(pb.DeleteInstanceRequest(name=NAME), op)
     assert op.sent == ["check", "terminate", "terminated"]
+
+
+async def test_a_reboot_whose_answer_is_lost_is_not_sent_again(account: Account) -> None:
+    account.ec2.shows = [seen("running")]
+    account.ec2.lost = "RebootInstances"
+    request = pb.RestartInstanceRequest(name=NAME)
+    with pytest.raises(Unavailable) as caught:
+        await account.compute.restart_instance(request, MemoryOp(clock=SkippingClock()))
+    assert caught.value.sent and len(account.sent("RebootInstances")) == 1
+    account.ec2.lost = ""
+    journal = Journal()
+    with pytest.raises(ConnectionAbortedError):
+        await account.compute.restart_instance(request, MemoryOp(journal, crash_at="reboot", clock=SkippingClock()))
+    with pytest.raises(OutcomeUnknown, match="before asking again"):
+        await account.compute.restart_instance(request, MemoryOp(journal, clock=SkippingClock()))
+    assert len(account.sent("RebootInstances")) == 2
