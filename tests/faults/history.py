@@ -32,7 +32,8 @@ class Entry:
         began: When it was sent first.
         outcome: What its caller was told in the end.
         reason: Of an error.
-        doubted: When its outcome became unknown for the first time.
+        doubted: Since when it is not known what became of it: no server tells.
+        doubt: Longest seconds that this took.
         ended: When it was definite.
         left: What an operation that failed says it left behind.
     """
@@ -41,6 +42,7 @@ class Entry:
     outcome: Outcome = Outcome.UNKNOWN
     reason: str = ""
     doubted: float | None = None
+    doubt: float = 0.0
     ended: float | None = None
     left: int = 0
 
@@ -96,8 +98,16 @@ class History:
         if entry.doubted is None:
             entry.doubted = time.monotonic()
 
+    def heard(self, request: str) -> None:
+        """A server tells how it stands."""
+        entry = self.entries[request]
+        if entry.doubted is not None:
+            entry.doubt = max(entry.doubt, time.monotonic() - entry.doubted)
+            entry.doubted = None
+
     def end(self, request: str, outcome: Outcome, reason: str = "", left: int = 0) -> None:
         """It is known what became of it."""
+        self.heard(request)
         entry = self.entries[request]
         entry.outcome, entry.reason, entry.left = outcome, reason, left
         entry.ended = time.monotonic()
@@ -117,16 +127,14 @@ class History:
         slowest = 0.0
         for request, entry in self.entries.items():
             count = effects.get(request, 0)
-            if entry.doubted is not None:
-                slowest = max(slowest, (entry.ended or time.monotonic()) - entry.doubted)
+            slowest = max(slowest, entry.doubt)
             if count > 1:
                 twice.append(request)
             if entry.outcome is Outcome.OK and count == 0:
                 lost.append(request)
             if entry.outcome is Outcome.ERROR and count > 0 and not entry.left:
                 ghosts.append(request)
-            late = entry.doubted is not None and (entry.ended or float("inf")) - entry.doubted > SETTLED_WITHIN
-            if entry.outcome is Outcome.UNKNOWN or late:
+            if entry.outcome is Outcome.UNKNOWN or entry.doubt > SETTLED_WITHIN:
                 unsettled.append(request)
         took = time.monotonic() - self._began if seconds is None else seconds
         return Verdict(

@@ -162,6 +162,7 @@ async def change(
                 return operation
             await asyncio.sleep(0.05)
             continue
+        history.heard(key)
         if operation is not None and operation.done:
             _ended(history, key, operation)
             return operation

@@ -271,7 +271,8 @@ async def _turn(run: "_Run", pace: Pace) -> None:
     with suppress(TimeoutError):
         # More urgent calls, and a throttle, can put off a turn that was in time.
         async with asyncio.timeout(None if left == inf else left):
-            in_time = await pace.turn(left, urgent=run.urgent)
+            # One that was refused has stood in line already, and would wait twice as long as all others.
+            in_time = await pace.turn(left, urgent=run.urgent or run.attempts > 0)
     if not in_time:
         late = Throttled(
             f"{run.action}: the cloud takes {pace.per_second:.3g} calls a second now and others wait before this one; "
