@@ -206,6 +206,7 @@ async def test_all_operations_are_watched_over_a_break() -> None:
         with pytest.raises(CloudError, match="no provider aws"):
             async with aclosing(client.watch_operations("providers/aws", filter='done = "false"')) as changes:
                 async for change in changes:
+                    assert change.name == NAME
                     seen.append(change.revision)
     assert seen == [1, 2, 3]
     assert [(r.parent, r.filter, r.resume_after.epoch, r.resume_after.sequence) for r in asked] == [
