@@ -6,7 +6,7 @@ import time
 import pytest
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError, CredentialsInvalid, NotFound, Throttled, Unavailable
-from novacron_providers.kit.call import BUDGET, Callers
+from novacron_providers.kit.call import Callers
 
 from tests.unit.providers.skipping_clock import SkippingClock
 
