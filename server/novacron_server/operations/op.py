@@ -258,6 +258,7 @@ class RunningOp:
         """
         pause, end = AGAIN_FIRST, self._clock.monotonic() + SETTLE
         unknown: CloudError | None = None
+        turned_away = False
         while True:
             try:
                 found = await self._look(find) if lost and find is not None else None
@@ -266,6 +267,14 @@ class RunningOp:
                 await self._engine.may_send()
                 return await send(token(self._id, name))
             except CloudError as error:
+                wait = max(pause, error.retry_after or 0.0)
+                if error.transient and not (error.sent or lost) and not turned_away and wait <= AGAIN_LAST:
+                    # An operation has no deadline, and many calls: what passes must not be the end of it.
+                    turned_away = True
+                    self.log(f"Nothing was done; asking once more: {error.message}")
+                    if await within(self._clock, wait, self._live.cancelled):
+                        raise
+                    continue
                 # Once an answer is missing, an attempt that was turned away tells nothing about the first.
                 if not ((error.sent or lost) and (error.transient or isinstance(error, _AT_THE_DOOR))):
                     raise
@@ -273,7 +282,6 @@ class RunningOp:
                     lost, end = True, self._clock.monotonic() + SETTLE
                 if error.sent or unknown is None:
                     unknown = error
-                wait = max(pause, error.retry_after or 0.0)
                 if self._clock.monotonic() + wait > end:
                     raise OutcomeUnknown(
                         f"for {SETTLE:g} s no answer told whether it was done ({unknown.message}); look at the targets "

@@ -1,4 +1,4 @@
-"""A refusal that says nothing about an attempt before it, whose answer was lost."""
+"""Refusals that are not the last word: they pass, or say nothing about an attempt whose answer was lost."""
 
 from typing import Any
 
@@ -10,6 +10,8 @@ from novacron_providers.contract.errors import (
     CredentialsInvalid,
     OutcomeUnknown,
     PermissionMissing,
+    Throttled,
+    Unavailable,
     from_status,
 )
 
@@ -56,3 +58,31 @@ async def test_what_stays_open_is_no_definite_error(bed: Bed) -> None:
     await reached(lambda: sent == 1)
     await bed.clock.advance(90)
     assert type(from_status((await bed.end(name)).error)) is OutcomeUnknown
+
+
+@pytest.mark.parametrize("error", [Unavailable("refused"), Throttled("slow down")], ids=lambda error: error.reason)
+@pytest.mark.parametrize("refusals", [1, 2])
+async def test_who_is_turned_away_asks_once_more(bed: Bed, error: CloudError, refusals: int) -> None:
+    sent = 0
+
+    async def launch(token: str) -> str:
+        nonlocal sent
+        sent += 1
+        if sent <= refusals:
+            raise error
+        return "i-1"
+
+    async def method(request: Any, op: Op) -> compute_pb2.Instance:
+        await op.step("launch", launch)
+        return compute_pb2.Instance()
+
+    bed.methods["create_instance"] = method
+    name = (await bed.create()).name
+    await reached(lambda: sent == 1)
+    await bed.clock.advance(1.1)
+    ended = await bed.end(name)
+    assert sent == 2
+    if refusals == 1:
+        assert ended.state == SUCCEEDED
+    else:
+        assert type(from_status(ended.error)) is type(error)

@@ -88,7 +88,9 @@ async def test_an_outcome_that_stays_unknown_is_said_to_be(bed: Bed) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Unavailable("refused"), Throttled("slow down"), NotFound("no image", sent=True)], ids=lambda e: e.reason
+    "error",
+    [NotFound("no image", sent=True), Throttled("slow down", retry_after=60.0)],
+    ids=lambda error: error.reason,
 )
 async def test_an_outcome_that_is_known_is_not_asked_for_again(bed: Bed, error: CloudError) -> None:
     sent = 0
