@@ -46,8 +46,9 @@ def main() -> int:
     for name in options.proofs or PROOFS:
         with tempfile.TemporaryDirectory(prefix=f"novacron-{name}-") as folder:
             rows += asyncio.run(PROOFS[name](form, Path(folder)))
+        # What one proof has found is kept, whatever becomes of the next.
+        save(rows, RESULT)
     print(f"\n{table(rows)}\n\nseed {form.seed}, {form.name} form")
-    save(rows, RESULT)
     return 1 if broken(rows, with_times=True) else 0
 
 
