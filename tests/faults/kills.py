@@ -21,9 +21,9 @@ from tests.faults.watching import Watcher
 from tests.faults.workload import change, request_ids
 from tests.servers import ServerEnded
 
-# Steps of CreateInstance on AWS, and when in each of them the server can be killed.
-STEPS, WHEN = ("check", "launch", "running"), ("before", "begun", "sent", "kept")
-POINTS = ["intent", *(f"{when}:{step}" for step in STEPS for when in WHEN)]
+# Where the server can be killed in CreateInstance on AWS. Only the launch changes something, and is begun on record.
+STEPS, WHEN = ("check", "launch", "running"), ("before", "sent", "kept")
+POINTS = ["intent", *(f"{when}:{step}" for step in STEPS for when in WHEN), "begun:launch"]
 RATE = 20.0
 # Machines that are begun while a server lives, and longest seconds until one without a failpoint is killed.
 EACH, LONGEST = 3, 1.5

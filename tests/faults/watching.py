@@ -51,8 +51,8 @@ class Watcher:
     def _note(self, event: operations_pb2.OperationEvent) -> None:
         opened = event.control.opened
         if event.control.HasField("opened"):
-            # Nothing to go on from before the first event.
-            self.opened += self._place is not None or not self.opened
+            # Before the first event with a place there is nothing to go on from.
+            self.opened += not self.opened or bool(self._place and self._place.sequence)
             self.resumed += opened.resumed
             self._place = self._place or streams_pb2.StreamPosition()
             self._place.epoch = opened.epoch
