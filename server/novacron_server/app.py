@@ -22,6 +22,7 @@ from novacron_server import observability
 from novacron_server.config import Config
 from novacron_server.dispatch import Dispatch
 from novacron_server.doors.grpc import GrpcDoor
+from novacron_server.inventory.fleet import Fleet
 from novacron_server.inventory.providers import Providers, installed
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.operations import Operations
@@ -61,7 +62,8 @@ class App:
         try:
             await self._providers.load(config.providers)
             self._operations = Operations(self._store, clock=self._clock, replica=config.replica)
-            self._telemetry = Telemetry(self._providers, clock=self._clock)
+            self._fleet = Fleet(self._providers, self._clock)
+            self._telemetry = Telemetry(self._providers, self._fleet, clock=self._clock)
             self._operations.subscribe(self._settled)
             services = (ProvidersService(self._providers, self._operations.active), self._operations, self._telemetry)
             dispatch = Dispatch(services, self._providers, self._operations, self._store)
@@ -86,6 +88,7 @@ class App:
         # Who streams or waits is told first, so that nobody holds the door for the whole grace.
         await asyncio.gather(self._telemetry.close(), self._operations.close())
         await self._door.stop(self.config.shutdown_grace)
+        await self._fleet.close()
         await self._providers.close()
         await self._store.close()
         _log.info("stopped")

@@ -37,6 +37,8 @@ class ComputeEngine(Compute):
         settings: The provider's.
     """
 
+    lists_at_once = True
+
     def __init__(self, client: Client, regions: Regions, settings: Settings) -> None:
         self._client, self._regions = client, regions
         self._types = InstanceTypes(client, regions, settings.provider, settings.clock)

@@ -10,8 +10,9 @@ from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import CloudError, Internal, NotFound
 
+from novacron_server.inventory.fleet import INTERVAL
 from novacron_server.telemetry.alarm import Alarm
-from novacron_server.telemetry.collector import INVENTORY, LIMIT, PRINCIPAL, Collectors
+from novacron_server.telemetry.collector import LIMIT, PRINCIPAL, Collectors
 from novacron_server.telemetry.demand import Lease, Scope
 from novacron_server.telemetry.pace import Pace
 from novacron_server.telemetry.scopes import Providers, resolve
@@ -168,7 +169,7 @@ class Audience:
                     self.leases[scope] = self._collectors.lease(scope, self.selector, self)
             self._is_resolved = True
             self.settle()
-            await self._clock.sleep(INVENTORY)
+            await self._clock.sleep(INTERVAL)
 
     async def _keep_time(self) -> None:
         """Wake readers that must say that they live, and have the view refresh its values."""

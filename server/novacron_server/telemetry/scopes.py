@@ -6,7 +6,6 @@ from typing import Protocol
 
 from novacron.cloud.v1 import capabilities_pb2, provider_pb2
 from novacron_providers.contract.call import Call
-from novacron_providers.contract.compute import Compute
 from novacron_providers.contract.errors import CloudError, Unsupported
 from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.names import WILDCARD
@@ -33,14 +32,6 @@ class Providers(Protocol):
 
     def report(self, name: str, region: str, error: CloudError | None) -> None:
         """Take in what a background read of a region found; None when it worked."""
-
-
-def compute_of(connection: Connection) -> Compute:
-    """Compute of an account; raises Unsupported when it has none."""
-    for area in connection.areas:
-        if isinstance(area, Compute):
-            return area
-    raise Unsupported("the provider has no instances; GetCapabilities tells what it can do")
 
 
 def metrics_of(connection: Connection) -> Metrics:

@@ -10,6 +10,7 @@ from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import ShuttingDown
 
+from novacron_server.inventory.fleet import Fleet
 from novacron_server.telemetry import latest, pace
 from novacron_server.telemetry.audience import Audience
 from novacron_server.telemetry.collector import Collectors
@@ -33,9 +34,9 @@ class Telemetry:
     Only readers of one principal share a view, so what a caller may not read is in no view of theirs.
     """
 
-    def __init__(self, providers: Providers, *, clock: Clock) -> None:
-        self._providers, self._clock = providers, clock
-        self._collectors = Collectors(providers, clock)
+    def __init__(self, providers: Providers, fleet: Fleet, *, clock: Clock) -> None:
+        self._providers, self._fleet, self._clock = providers, fleet, clock
+        self._collectors = Collectors(providers, fleet, clock)
         self._audiences: dict[_Key, Audience] = {}
         self._ends: dict[Audience, asyncio.Task[None]] = {}
         self._streams: set[Stream] = set()
@@ -48,6 +49,7 @@ class Telemetry:
 
     def inventory_changed(self, provider: str) -> None:
         """Instances of a provider came, went or changed: list them soon, if somebody wants to know."""
+        self._fleet.changed(provider)
         self._collectors.relist(provider)
 
     async def get_latest_metrics(
