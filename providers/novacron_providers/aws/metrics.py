@@ -63,6 +63,10 @@ def _counts(native: str, unit: str, title: str, what: str) -> Source:
     return _rate(native, "Count", f"{{{unit}}}/s", title, what)
 
 
+_DAY = 86400.0
+# CloudWatch keeps only these periods, in seconds, of what is older than so many seconds.
+RETENTION = ((63 * _DAY, 3600.0), (15 * _DAY, 300.0))
+
 SOURCES = {
     "cloud.instance.cpu.utilization": Source(
         "CPUUtilization", "Average", "Percent", "1", "CPU in use", "Share of its vCPUs that is in use.", scale=0.01
@@ -157,6 +161,10 @@ class CloudWatch(Metrics):
             return [_points(batch[i], sorted(points.items()), window) for i, points in sorted(found.items()) if points]
 
         return [points for batch in await each(batches, read) for points in batch]
+
+    def granularity(self, descriptors: Sequence[metrics_pb2.MetricDescriptor], at_least: float, age: float) -> float:
+        kept = next((period for limit, period in RETENTION if age > limit), 0.0)
+        return super().granularity(descriptors, max(at_least, kept), age)
 
     async def _page(
         self, region: str, queries: list[MetricDataQueryTypeDef], window: Window, token: str, call: Call

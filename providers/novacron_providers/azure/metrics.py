@@ -18,6 +18,8 @@ from novacron_providers.kit.concurrent import each
 NAMESPACE = "Microsoft.Compute/virtualMachines"
 # Most machines that one metrics:getBatch takes, and most that one query of logs names.
 BATCH, LOG_BATCH = 50, 200
+# Periods that Azure Monitor can sum up, in seconds.
+GRAINS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 6 * 3600.0, 12 * 3600.0, 24 * 3600.0)
 # How long after a period the agent's values can be read in Log Analytics, in seconds.
 LOG_LAG = 180.0
 
@@ -119,6 +121,13 @@ class Monitor(Metrics):
             for rows in await each(batches, lambda batch: self._memory(batch, window, call)):
                 found += _memory_points(rows, names, window)
         return found
+
+    def granularity(self, descriptors: Sequence[metrics_pb2.MetricDescriptor], at_least: float, age: float) -> float:
+        shortest = super().granularity(descriptors, 0.0, age)
+        for period in (shortest, *(grain for grain in GRAINS if grain > shortest)):
+            if period >= at_least:
+                return period
+        raise InvalidArgument("Azure sums up at most a day; ask for a shorter period", field="period")
 
     async def _batch(
         self, region: str, ids: Sequence[str], metrics: Sequence[str], window: Window, call: Call

@@ -15,6 +15,7 @@ from novacron_server.telemetry import latest, pace
 from novacron_server.telemetry.audience import Audience
 from novacron_server.telemetry.collector import Collectors
 from novacron_server.telemetry.pace import Pace
+from novacron_server.telemetry.query import History
 from novacron_server.telemetry.scopes import Providers, metric_types
 from novacron_server.telemetry.selector import Selector
 from novacron_server.telemetry.streams import Stream
@@ -36,6 +37,7 @@ class Telemetry:
 
     def __init__(self, providers: Providers, fleet: Fleet, *, clock: Clock) -> None:
         self._providers, self._fleet, self._clock = providers, fleet, clock
+        self._history = History(providers, fleet, clock)
         self._collectors = Collectors(providers, fleet, clock)
         self._audiences: dict[_Key, Audience] = {}
         self._ends: dict[Audience, asyncio.Task[None]] = {}
@@ -72,6 +74,14 @@ class Telemetry:
             await self._settled(audience)
             audience.check()
             return latest.answer(audience, request)
+
+    async def query_metrics(
+        self, request: metrics_service_pb2.QueryMetricsRequest, call: Call
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """History on one grid; asks the clouds each time."""
+        if self._is_closing:
+            raise ShuttingDown("the server stops; connect anew", retry_after=1.0)
+        return await self._history.query(request, call)
 
     async def stream_metrics(
         self, request: metrics_service_pb2.StreamMetricsRequest, call: Call
