@@ -1171,7 +1171,8 @@ func (x *MemoryStats) GetBalloonCurrentBytes() int64 {
 // One disk: Go VMDiskStats.
 type DiskStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Volume, or the guest's word for the disk: Go DiskID.
+	// Volume, or the guest's word for the disk; "all" when the cloud only has sums: Go
+	// DiskID.
 	Disk string `protobuf:"bytes,1,opt,name=disk,proto3" json:"disk,omitempty"`
 	// Device or mount point: Go Path.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`

@@ -104,8 +104,10 @@ class Audience:
         """A reader expects nothing any more."""
         self._beats.pop(reader, None)
 
-    def check(self) -> None:
+    def check(self, field: str = "selector.resources") -> None:
         """Raise what keeps a reader from starting: a resource that is not there, or that nothing can be read.
+
+        `field` is the one in which resources are named.
 
         Errors are shared by readers; each raises them without the others' traceback.
         """
@@ -119,8 +121,8 @@ class Audience:
                     # It may be where nobody can look now.
                     raise errors[0][1].with_traceback(None)
                 raise NotFound(
-                    f"there is no {missing[0]!r}; leave it out of selector.resources",
-                    field="selector.resources",
+                    f"there is no {missing[0]!r}; leave it out of {field}",
+                    field=field,
                     resource=missing[0],
                 )
         if errors and len(errors) == len(self.leases) + len(self.faults):

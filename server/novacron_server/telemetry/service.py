@@ -2,16 +2,17 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
 from novacron.cloud.v1 import metrics_service_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import ShuttingDown
+from novacron_providers.contract.names import provider_of
 
 from novacron_server.inventory.fleet import Fleet
-from novacron_server.telemetry import latest, pace
+from novacron_server.telemetry import latest, pace, stats
 from novacron_server.telemetry.audience import Audience
 from novacron_server.telemetry.collector import Collectors
 from novacron_server.telemetry.pace import Pace
@@ -26,6 +27,12 @@ KEEP = 120.0
 GRACE = 5.0
 
 _Key = tuple[str, Selector, Pace]
+# A request with max_staleness.
+_Dated = (
+    metrics_service_pb2.GetLatestMetricsRequest
+    | metrics_service_pb2.GetInstanceStatsRequest
+    | metrics_service_pb2.ListInstanceStatsRequest
+)
 
 
 class Telemetry:
@@ -64,16 +71,35 @@ class Telemetry:
         Raises InvalidArgument, NotFound, Unsupported, and what the cloud raises.
         """
         selector = self._selector(request)
-        max_age = math.inf
-        if request.HasField("max_staleness"):
-            max_age = pace.seconds(request.max_staleness, "max_staleness")
-        not_before = self._clock.time() - max_age
-        with self._audience((call.principal, selector, Pace())) as audience:
-            await self._settled(audience)
-            audience.ask(not_before)
-            await self._settled(audience)
+        async with self._newest(selector, request, call) as audience:
             audience.check()
             return latest.answer(audience, request)
+
+    async def get_instance_stats(
+        self, request: metrics_service_pb2.GetInstanceStatsRequest, call: Call
+    ) -> metrics_service_pb2.GetInstanceStatsResponse:
+        """Statistics of one instance, as new as GetLatestMetrics' values."""
+        parent = f"providers/{provider_of(request.name)}"
+        selector = self._checked(stats.selector(parent, request.detail, instances=[request.name]))
+        async with self._newest(selector, request, call) as audience:
+            return metrics_service_pb2.GetInstanceStatsResponse(stats=stats.of_one(audience, request.name))
+
+    async def list_instance_stats(
+        self, request: metrics_service_pb2.ListInstanceStatsRequest, call: Call
+    ) -> metrics_service_pb2.ListInstanceStatsResponse:
+        """Statistics of many instances, as new as GetLatestMetrics' values."""
+        selector = self._checked(
+            stats.selector(
+                request.parent,
+                request.detail,
+                instances=request.instances,
+                filter_=request.filter,
+                regions=request.regions,
+            )
+        )
+        async with self._newest(selector, request, call) as audience:
+            audience.check("instances")
+            return stats.of_many(audience, request)
 
     async def query_metrics(
         self, request: metrics_service_pb2.QueryMetricsRequest, call: Call
@@ -123,11 +149,26 @@ class Telemetry:
         self,
         request: metrics_service_pb2.GetLatestMetricsRequest | metrics_service_pb2.StreamMetricsRequest,
     ) -> Selector:
+        return self._checked(Selector.parse(request.parent, request.selector))
+
+    def _checked(self, selector: Selector) -> Selector:
         if self._is_closing:
             raise ShuttingDown("the server stops; connect anew", retry_after=1.0)
-        selector = Selector.parse(request.parent, request.selector)
         selector.check_metrics(metric_types(self._providers, selector))
         return selector
+
+    @asynccontextmanager
+    async def _newest(self, selector: Selector, request: _Dated, call: Call) -> AsyncIterator[Audience]:
+        """An audience whose values are as new as the request wants them."""
+        max_age = math.inf
+        if request.HasField("max_staleness"):
+            max_age = pace.seconds(request.max_staleness, "max_staleness")
+        not_before = self._clock.time() - max_age
+        with self._audience((call.principal, selector, Pace())) as audience:
+            await self._settled(audience)
+            audience.ask(not_before)
+            await self._settled(audience)
+            yield audience
 
     async def _settled(self, audience: Audience) -> None:
         while not (audience.is_settled or audience.view.fault):

@@ -52,6 +52,21 @@ class Lab:
     async def latest(self, **fields: Any) -> metrics_service_pb2.GetLatestMetricsResponse:
         return await self.telemetry.get_latest_metrics(latest_request(**fields), self.call)
 
+    async def query(
+        self, start: float, end: float | None = None, **fields: Any
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """QueryMetrics; `start` and `end` are seconds from now."""
+        return await self.telemetry.query_metrics(query_request(self.clock.time(), start, end, **fields), self.call)
+
+    async def stats(self, name: str, **fields: Any) -> metrics_pb2.InstanceStats:
+        request = metrics_service_pb2.GetInstanceStatsRequest(name=name, **_durations(fields))
+        return (await self.telemetry.get_instance_stats(request, self.call)).stats
+
+    async def list_stats(self, **fields: Any) -> metrics_service_pb2.ListInstanceStatsResponse:
+        fields.setdefault("parent", "providers/toy")
+        request = metrics_service_pb2.ListInstanceStatsRequest(**_durations(fields))
+        return await self.telemetry.list_instance_stats(request, self.call)
+
 
 def _selector(fields: dict[str, Any]) -> metrics_pb2.MetricSelector:
     return metrics_pb2.MetricSelector(
@@ -65,7 +80,7 @@ def _durations(fields: dict[str, Any]) -> dict[str, Any]:
         found.FromMicroseconds(round(value * 1e6))
         return found
 
-    names = ("interval", "heartbeat_interval", "refresh_interval", "max_staleness")
+    names = ("interval", "heartbeat_interval", "refresh_interval", "max_staleness", "period")
     return {name: duration(value) if name in names else value for name, value in fields.items()}
 
 
@@ -83,3 +98,15 @@ def latest_request(**fields: Any) -> metrics_service_pb2.GetLatestMetricsRequest
     fields.setdefault("parent", "providers/toy")
     selector = _selector(fields)
     return metrics_service_pb2.GetLatestMetricsRequest(selector=selector, **_durations(fields))
+
+
+def query_request(
+    now: float, start: float, end: float | None = None, **fields: Any
+) -> metrics_service_pb2.QueryMetricsRequest:
+    """As stream_request; `start` and `end` are seconds from `now`."""
+    fields.setdefault("parent", "providers/toy")
+    request = metrics_service_pb2.QueryMetricsRequest(selector=_selector(fields), **_durations(fields))
+    request.start_time.FromMicroseconds(round((now + start) * 1e6))
+    if end is not None:
+        request.end_time.FromMicroseconds(round((now + end) * 1e6))
+    return request
