@@ -24,6 +24,7 @@ from novacron_server.dispatch import Dispatch
 from novacron_server.doors.grpc import GrpcDoor
 from novacron_server.inventory.fleet import Fleet
 from novacron_server.inventory.providers import Providers, installed
+from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.operations import Operations
 from novacron_server.security.seal import Seal
@@ -65,7 +66,13 @@ class App:
             self._fleet = Fleet(self._providers, self._clock)
             self._telemetry = Telemetry(self._providers, self._fleet, clock=self._clock)
             self._operations.subscribe(self._settled)
-            services = (ProvidersService(self._providers, self._operations.active), self._operations, self._telemetry)
+            self._resources = Resources(self._providers, self._fleet, self._clock)
+            services = (
+                ProvidersService(self._providers, self._operations.active),
+                self._resources,
+                self._operations,
+                self._telemetry,
+            )
             dispatch = Dispatch(services, self._providers, self._operations, self._store)
             self._door = GrpcDoor(
                 dispatch, self._clock, listen=config.listen, max_concurrent_rpcs=config.max_concurrent_rpcs
@@ -86,7 +93,7 @@ class App:
         _log.info("stopping")
         await self._door.not_serving()
         # Who streams or waits is told first, so that nobody holds the door for the whole grace.
-        await asyncio.gather(self._telemetry.close(), self._operations.close())
+        await asyncio.gather(self._telemetry.close(), self._resources.close(), self._operations.close())
         await self._door.stop(self.config.shutdown_grace)
         await self._fleet.close()
         await self._providers.close()
@@ -96,6 +103,7 @@ class App:
     def _settled(self, operation: operations_pb2.Operation) -> None:
         """An operation ended: what there is may have changed."""
         self._telemetry.inventory_changed(provider_of(operation.name))
+        self._resources.changed()
 
 
 async def serve(config: Config) -> None:

@@ -2186,8 +2186,6 @@ type WatchResourcesRequest struct {
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Regions to look in; empty means all that the provider uses.
 	Regions []string `protobuf:"bytes,5,rep,name=regions,proto3" json:"regions,omitempty"`
-	// Also fill provider_data.
-	IncludeProviderData bool `protobuf:"varint,9,opt,name=include_provider_data,json=includeProviderData,proto3" json:"include_provider_data,omitempty"`
 	// Where to go on; absent starts anew. Never an error, see streams.proto.
 	ResumeAfter *StreamPosition `protobuf:"bytes,11,opt,name=resume_after,json=resumeAfter,proto3" json:"resume_after,omitempty"`
 	// How long the stream may be silent; absent means 15 s, less than 1 s means 1 s.
@@ -2249,13 +2247,6 @@ func (x *WatchResourcesRequest) GetRegions() []string {
 		return x.Regions
 	}
 	return nil
-}
-
-func (x *WatchResourcesRequest) GetIncludeProviderData() bool {
-	if x != nil {
-		return x.IncludeProviderData
-	}
-	return false
 }
 
 func (x *WatchResourcesRequest) GetResumeAfter() *StreamPosition {
@@ -2487,13 +2478,12 @@ const file_novacron_cloud_v1_provider_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x0f \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"U\n" +
 	"\x17RestartInstanceResponse\x12:\n" +
-	"\toperation\x18\x01 \x01(\v2\x1c.novacron.cloud.v1.OperationR\toperation\"\xa3\x03\n" +
+	"\toperation\x18\x01 \x01(\v2\x1c.novacron.cloud.v1.OperationR\toperation\"\xef\x02\n" +
 	"\x15WatchResourcesRequest\x128\n" +
 	"\x06parent\x18\x01 \x01(\tB \xe2A\x01\x02\xfaA\x19\n" +
 	"\x17cloud.novacron/ProviderR\x06parent\x12\x16\n" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x18\n" +
-	"\aregions\x18\x05 \x03(\tR\aregions\x122\n" +
-	"\x15include_provider_data\x18\t \x01(\bR\x13includeProviderData\x12D\n" +
+	"\aregions\x18\x05 \x03(\tR\aregions\x12D\n" +
 	"\fresume_after\x18\v \x01(\v2!.novacron.cloud.v1.StreamPositionR\vresumeAfter\x12H\n" +
 	"\x12heartbeat_interval\x18\f \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12#\n" +
 	"\rskip_snapshot\x18\r \x01(\bR\fskipSnapshot\x125\n" +

@@ -40,7 +40,7 @@ class ProvidersService:
     async def get_provider(self, request: pb.GetProviderRequest, call: Call) -> pb.GetProviderResponse:
         registered = self._providers.get(provider_of(request.name))
         await _refresh(registered, request, call)
-        return pb.GetProviderResponse(provider=_message(registered))
+        return pb.GetProviderResponse(provider=message_of(registered))
 
     async def list_providers(self, request: pb.ListProvidersRequest, call: Call) -> pb.ListProvidersResponse:
         query = Filter.parse(request.filter, provider_pb2.Provider)
@@ -50,7 +50,7 @@ class ProvidersService:
         found = [self._providers.get(name) for name in self._providers.names() if name > after]
         await asyncio.gather(*(_refresh(registered, request, call) for registered in found))
         for registered in found:
-            message = _message(registered)
+            message = message_of(registered)
             if query.matches(message):
                 if len(answer.providers) == size:
                     last = provider_of(answer.providers[-1].name)
@@ -81,13 +81,13 @@ class ProvidersService:
                     f"provider {name!r} is registered with another configuration; change it with UpdateProvider",
                     resource=f"providers/{name}",
                 )
-            return pb.RegisterProviderResponse(provider=_message(self._providers.get(name)))
+            return pb.RegisterProviderResponse(provider=message_of(self._providers.get(name)))
         registered = await self._providers.admit(row, auth, call)
         if request.validate_only:
             await _discard(registered)
             return pb.RegisterProviderResponse()
         await self._providers.add(registered)
-        return pb.RegisterProviderResponse(provider=_message(registered))
+        return pb.RegisterProviderResponse(provider=message_of(registered))
 
     async def update_provider(self, request: pb.UpdateProviderRequest, call: Call) -> pb.UpdateProviderResponse:
         name = provider_of(request.provider.name)
@@ -114,7 +114,7 @@ class ProvidersService:
                 await _discard(after)
             return pb.UpdateProviderResponse()
         await self._providers.change(after, before.row.version)
-        return pb.UpdateProviderResponse(provider=_message(after))
+        return pb.UpdateProviderResponse(provider=message_of(after))
 
     async def unregister_provider(
         self, request: pb.UnregisterProviderRequest, call: Call
@@ -237,7 +237,7 @@ def _only(config: provider_pb2.ProviderConfig, field: str) -> provider_pb2.Provi
     return only
 
 
-def _message(registered: Registered) -> provider_pb2.Provider:
+def message_of(registered: Registered) -> provider_pb2.Provider:
     """A provider as the contract has it, without secrets."""
     row, health = registered.row, registered.health
     message = provider_pb2.Provider(

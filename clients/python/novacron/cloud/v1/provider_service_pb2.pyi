@@ -351,11 +351,10 @@ class RestartInstanceResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class WatchResourcesRequest(_message.Message):
-    __slots__ = ("parent", "filter", "regions", "include_provider_data", "resume_after", "heartbeat_interval", "skip_snapshot", "types")
+    __slots__ = ("parent", "filter", "regions", "resume_after", "heartbeat_interval", "skip_snapshot", "types")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     REGIONS_FIELD_NUMBER: _ClassVar[int]
-    INCLUDE_PROVIDER_DATA_FIELD_NUMBER: _ClassVar[int]
     RESUME_AFTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     SKIP_SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
@@ -363,12 +362,11 @@ class WatchResourcesRequest(_message.Message):
     parent: str
     filter: str
     regions: _containers.RepeatedScalarFieldContainer[str]
-    include_provider_data: bool
     resume_after: _streams_pb2.StreamPosition
     heartbeat_interval: _duration_pb2.Duration
     skip_snapshot: bool
     types: _containers.RepeatedScalarFieldContainer[_common_pb2.ResourceType]
-    def __init__(self, parent: _Optional[str] = ..., filter: _Optional[str] = ..., regions: _Optional[_Iterable[str]] = ..., include_provider_data: _Optional[bool] = ..., resume_after: _Optional[_Union[_streams_pb2.StreamPosition, _Mapping]] = ..., heartbeat_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., skip_snapshot: _Optional[bool] = ..., types: _Optional[_Iterable[_Union[_common_pb2.ResourceType, str]]] = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., filter: _Optional[str] = ..., regions: _Optional[_Iterable[str]] = ..., resume_after: _Optional[_Union[_streams_pb2.StreamPosition, _Mapping]] = ..., heartbeat_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., skip_snapshot: _Optional[bool] = ..., types: _Optional[_Iterable[_Union[_common_pb2.ResourceType, str]]] = ...) -> None: ...
 
 class WatchResourcesResponse(_message.Message):
     __slots__ = ("events",)
