@@ -58,7 +58,7 @@ class Showcase:
             await self._watch(client, fleet)
 
     async def _create(self, client: Client, clouds: Mapping[str, Mapping[str, Any]]) -> list[Instance]:
-        _say(f"creating {self._instances} instances in each cloud")
+        _say(f"creating instances, {self._instances} in each cloud")
 
         async def create(name: str, index: int, progress: Progress) -> Instance:
             cloud, types = clouds[name], TYPES[name]
