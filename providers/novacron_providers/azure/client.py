@@ -279,6 +279,7 @@ class Client:
 
     def _prepare(self) -> ssl.SSLContext:
         """Import what takes seconds, and read the certificates to trust."""
+        import aiohttp  # noqa: F401  # imported for later
         import azure.identity.aio
         import azure.mgmt.compute.aio
         import azure.mgmt.core  # noqa: F401  # imported for later

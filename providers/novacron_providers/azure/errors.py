@@ -30,7 +30,7 @@ _THROTTLED = """
 _CREDENTIALS = """
     AuthenticationFailed ExpiredAuthenticationToken InvalidAuthenticationToken InvalidAuthenticationTokenAudience
     InvalidAuthenticationTokenTenant InvalidTokenError SubscriptionNotFound invalid_client invalid_grant
-    unauthorized_client
+    invalid_request invalid_resource unauthorized_client
 """
 _PERMISSION = """
     AuthorizationFailed Forbidden InsufficientAccessError LinkedAuthorizationFailed MissingSubscriptionRegistration
