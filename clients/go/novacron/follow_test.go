@@ -169,7 +169,10 @@ func TestFollowLetsItsCallerTakeTime(t *testing.T) {
 	}
 	told, script, err := follow(t, t.Context(), 2, slow, func(stream connected) error {
 		return errors.Join(
-			send(stream, withHeartbeat(opened("a", false), heartbeat), at(1)), send(stream, at(2)), untilGone(stream),
+			send(stream, withHeartbeat(opened("a", false), heartbeat)),
+			send(stream, at(1)),
+			send(stream, at(2)),
+			untilGone(stream),
 		)
 	})
 	if err != nil || !slices.Equal(told, []uint64{1, 2}) || len(script.asked) != 1 {

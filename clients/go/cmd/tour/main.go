@@ -137,8 +137,10 @@ func (t tour) delete(ctx context.Context, name string) error {
 // show prints how far an operation is.
 func show(operation *cloudv1.Operation) {
 	step := ""
-	if steps := operation.Steps; len(steps) > 0 {
-		step = steps[len(steps)-1].Title
+	for _, each := range operation.Steps {
+		if each.State == cloudv1.OperationState_OPERATION_STATE_RUNNING {
+			step = each.Title
+		}
 	}
 	provider := strings.Split(operation.Name, "/")[1]
 	fmt.Printf("%s %s %3d %% %s %s\n", provider, operation.Method, operation.GetProgressPercent(), operation.State, step)
