@@ -162,18 +162,20 @@ func TestFollowLeavesAServerThatIsSilentForTwoHeartbeats(t *testing.T) {
 
 func TestFollowLetsItsCallerTakeTime(t *testing.T) {
 	const heartbeat = 20 * time.Millisecond
+	handled := make(chan struct{})
 	slow := func(event *cloudv1.MetricEvent) {
 		if event.Sequence == 1 {
 			time.Sleep(10 * heartbeat)
+			close(handled)
 		}
 	}
 	told, script, err := follow(t, t.Context(), 2, slow, func(stream connected) error {
-		return errors.Join(
-			send(stream, withHeartbeat(opened("a", false), heartbeat)),
-			send(stream, at(1)),
-			send(stream, at(2)),
-			untilGone(stream),
-		)
+		err := errors.Join(send(stream, withHeartbeat(opened("a", false), heartbeat)), send(stream, at(1)))
+		select {
+		case <-handled:
+		case <-stream.Context().Done():
+		}
+		return errors.Join(err, send(stream, at(2)), untilGone(stream))
 	})
 	if err != nil || !slices.Equal(told, []uint64{1, 2}) || len(script.asked) != 1 {
 		t.Errorf("got %v, %v over %d connections", told, err, len(script.asked))
