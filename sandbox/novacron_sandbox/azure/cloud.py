@@ -55,7 +55,7 @@ class Cloud:
         request = Request(environ)
         if request.path.startswith("/_sandbox/"):
             return self._hook(request.path.removeprefix("/_sandbox/"), request).send(start_response)
-        answer = self._directory.entra(request)
+        answer = self._sign_in(request)
         if answer is None:
             answer = self._serve(request)
             if answer is None:
@@ -69,6 +69,15 @@ class Cloud:
     def metadata(self) -> "WSGIApplication":
         """Return the application that answers at the metadata address of a machine."""
         return lambda environ, start_response: self._directory.metadata(Request(environ)).send(start_response)
+
+    def _sign_in(self, request: Request) -> Answer | None:
+        """Answer what goes to the authority; None when the path is none of its own."""
+        answer = self._directory.entra(request)
+        if answer is None or request.method != "POST":
+            return answer
+        self._ledger.called("token")
+        fault = self._faults.take("token")
+        return faults.refused_token(fault) if fault else answer
 
     def _serve(self, request: Request) -> Answer | None:
         headers = {"x-ms-request-id": str(uuid.uuid4()), "x-ms-correlation-request-id": str(uuid.uuid4())}

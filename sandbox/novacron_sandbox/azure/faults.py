@@ -1,5 +1,7 @@
 """Odd days of Azure, by name; actions are operations of Microsoft's specification, such as VirtualMachines_Start.
 
+The action "token" is signing in at the authority, which knows two of the kinds: throttle, and unavailable for all others.
+
 html500      an HTML page with status 500 instead of an answer
 throttle     too many requests (429, Retry-After: 1)
 unavailable  the service is overloaded (503)
@@ -60,3 +62,10 @@ def answer(fault: Fault, operation: str, directory: Directory) -> Answer | None:
             raise ArmError("QuotaExceeded", message, 409)
         case _:
             raise directory.expired()
+
+
+def refused_token(fault: Fault) -> Answer:
+    """Return what a caller gets to see in place of a token."""
+    status, headers = (429, {"Retry-After": "1"}) if fault.kind == "throttle" else (503, {})
+    text = "AADSTS90033: A transient error has occurred. Please try again."
+    return Answer(status, {"error": "temporarily_unavailable", "error_description": text}, headers)
