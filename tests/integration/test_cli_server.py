@@ -124,6 +124,7 @@ def test_a_machine_from_its_creation_to_its_end(shell: Shell, provider: str) -> 
     assert shell.json("instances", "list") == {"instances": []}
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["azure", "gcp"])
 def test_other_clouds_are_registered_and_used_in_the_same_way(shell: Shell, kind: str) -> None:
     cloud = shell.clouds[kind]
