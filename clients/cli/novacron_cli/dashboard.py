@@ -63,7 +63,7 @@ class Fleet:
 
     def readings(self) -> Iterator[Reading]:
         """All instances, by region and name."""
-        known = sorted(self.instances.values(), key=lambda i: (i.region, i.display_name, i.native_id))
+        known = sorted(self.instances.values(), key=lambda i: (provider_of(i), i.region, i.display_name, i.name))
         return (self.reading(instance.name) for instance in known)
 
     def reading(self, name: str) -> Reading:
@@ -85,10 +85,20 @@ def sparkline(values: Iterable[float], blocks: str = BLOCKS) -> str:
     return "".join(blocks[round((value - low) * scale)] for value in found)
 
 
+def provider_of(instance: Instance) -> str:
+    """Id of the provider that an instance is of."""
+    return instance.name.split("/")[1]
+
+
+def title_of(instance: Instance) -> str:
+    """What people call an instance: its display name, or the last part of its name."""
+    return instance.display_name or instance.name.rpartition("/")[2]
+
+
 def line(reading: Reading) -> str:
-    """A reading as one line of text: "15:02:03 us-east-1 i-0abc web-1 t3.micro running cpu 12.3 % in ..."."""
+    """A reading as one line of text: "15:02:03 aws us-east-1 web-1 t3.micro running cpu 12.3 % in ..."."""
     instance = reading.instance
-    words = [clock(reading.time), instance.region, instance.native_id or instance.name, instance.display_name]
+    words = [clock(reading.time), provider_of(instance), instance.region, title_of(instance)]
     words += [instance.instance_type, word(instance, "state")]
     words += [f"{short} {value}" for (_, short, _), value in zip(COLUMNS, reading.values, strict=True)]
     return " ".join(filter(None, words))
@@ -133,17 +143,18 @@ class Screen:
 
         # What 80 columns have no room for is left out there.
         wide = self._live.console.width >= WIDE
-        shown = COLUMNS if wide else COLUMNS[:3]
+        shown = COLUMNS if wide else COLUMNS[:2]
         title = f"{self._address}   {clock(update.time or 0.0)} UTC   {self._fleet.samples} samples received"
         table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
-        for name in ("INSTANCE", *(("NAME", "TYPE") if wide else ()), "REGION", "STATE"):
+        for name in ("PROVIDER", "REGION", "INSTANCE", *(("TYPE",) if wide else ()), "STATE"):
             table.add_column(name, no_wrap=True)
         table.add_column("", no_wrap=True, style="green")
         for name, _, _ in shown:
             table.add_column(name, justify="right", no_wrap=True)
         for instance, _, values in self._fleet.readings():
             history = list(self._fleet.history(instance.name))[-HISTORY if wide else -8 :]
-            cells = [instance.native_id, *((instance.display_name, instance.instance_type) if wide else ())]
-            cells += [instance.region, word(instance, "state"), sparkline(history, self._blocks)]
+            cells = [provider_of(instance), instance.region, title_of(instance)]
+            cells += [*((instance.instance_type,) if wide else ()), word(instance, "state")]
+            cells.append(sparkline(history, self._blocks))
             table.add_row(*(Text(cell) for cell in (*cells, *values[: len(shown)])))
         return table

@@ -38,8 +38,8 @@ const (
 	// No compute is billed: what EC2 and GCE do. The place on the host and, on some
 	// clouds, public addresses are lost.
 	StopMode_STOP_MODE_DEALLOCATE StopMode = 1
-	// The place on the host is kept, and billed (Azure). Elsewhere
-	// CAPABILITY_UNSUPPORTED.
+	// The place on the host is kept, and billed (Azure);
+	// CAPABILITY_INSTANCE_KEEP_HOST.
 	StopMode_STOP_MODE_KEEP_HOST StopMode = 2
 	// Memory is kept on disk; CAPABILITY_INSTANCE_SUSPEND.
 	StopMode_STOP_MODE_SUSPEND StopMode = 3

@@ -108,6 +108,9 @@ def classify(error: Exception, action: str) -> CloudError:
         return _answered(response, action, str(getattr(error, "operation_name", "")))
     names = [kind.__name__ for kind in type(error).__mro__]
     kind, sent = next((_SDK[name] for name in names if name in _SDK), (ProviderError, True))
+    if kind is CredentialsInvalid and type(error.__context__).__name__ == "MetadataRetrievalError":
+        # What gives out credentials did not; that says nothing against them.
+        kind = Unavailable
     facts = {"native_code": names[0]}
     return kind(_SAYS.get(kind, _plain)(action, _short(str(error)), names[0]), facts=facts, sent=sent)
 

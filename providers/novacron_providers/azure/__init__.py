@@ -11,6 +11,7 @@ _LIMITS = {
         "a network card has one security group; a public address only where it is asked for; "
         "data disks have no iops and no throughput of their own"
     ),
+    capabilities.CAPABILITY_INSTANCE_KEEP_HOST: "",
     capabilities.CAPABILITY_INSTANCE_SPOT: "they are deallocated, not deleted, when Azure takes them away",
     capabilities.CAPABILITY_INSTANCE_GPU: "by instance_type only",
     capabilities.CAPABILITY_METRICS: "every minute, about 2 minutes late; no packets; memory with azure.workspace_id",

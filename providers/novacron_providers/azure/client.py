@@ -16,6 +16,7 @@ from novacron_providers.azure.errors import classify, retry_after
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError, PageTokenInvalid, ProviderError
 from novacron_providers.kit.call import Callers
+from novacron_providers.kit.http import open_session
 
 if TYPE_CHECKING:
     import aiohttp
@@ -266,19 +267,13 @@ class Client:
             async with self._lock:
                 if self._opened is None:
                     trust = await asyncio.to_thread(self._prepare)
-                    import aiohttp
-
-                    session = aiohttp.ClientSession(
-                        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trust),
-                        cookie_jar=aiohttp.DummyCookieJar(),
-                        middlewares=(_once,),
-                        trust_env=True,
-                    )
+                    session = open_session(trust, connections=CONNECTIONS)
                     self._opened = await asyncio.to_thread(self._create, session)
         return self._opened
 
     def _prepare(self) -> ssl.SSLContext:
         """Import what takes seconds, and read the certificates to trust."""
+        import aiohttp  # noqa: F401  # imported for later
         import azure.identity.aio
         import azure.mgmt.compute.aio
         import azure.mgmt.core  # noqa: F401  # imported for later
@@ -409,18 +404,6 @@ class _Federated:
 
     async def __aexit__(self, *failure: object) -> None:
         await self.close()
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending again by itself what it may have sent: it repeats only after these two errors."""
-    import aiohttp
-
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(f"the connection was cut: {error}") from error
 
 
 def _plain_chain(authentication: Any) -> list[Any]:

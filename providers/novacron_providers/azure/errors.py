@@ -30,7 +30,7 @@ _THROTTLED = """
 _CREDENTIALS = """
     AuthenticationFailed ExpiredAuthenticationToken InvalidAuthenticationToken InvalidAuthenticationTokenAudience
     InvalidAuthenticationTokenTenant InvalidTokenError SubscriptionNotFound invalid_client invalid_grant
-    unauthorized_client
+    invalid_request invalid_resource unauthorized_client
 """
 _PERMISSION = """
     AuthorizationFailed Forbidden InsufficientAccessError LinkedAuthorizationFailed MissingSubscriptionRegistration
@@ -105,7 +105,11 @@ def classify(error: Exception, action: str) -> CloudError:
     names = [kind.__name__ for kind in type(error).__mro__]
     response = getattr(error, "response", None)
     if response is not None and not {"DecodeError", "IncompleteReadError"} & set(names):
-        return answered(response.status_code, response.headers, _body(response), action)
+        found = answered(response.status_code, response.headers, _body(response), action)
+        if "ClientAuthenticationError" in names:
+            # The token service answered, or Azure refused the token: either way nothing was done.
+            found.sent = False
+        return found
     kind, sent = next((_SDK[name] for name in names if name in _SDK), (ProviderError, True))
     cause = error.__cause__
     if kind is CredentialsInvalid and cause is not None and "ServiceResponseError" in _names(cause):

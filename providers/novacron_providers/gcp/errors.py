@@ -132,6 +132,12 @@ def answered(status: int, headers: Mapping[str, str], body: Any, action: str) ->
     return _answer(kind, status, reason, str(error.get("message") or ""), headers, action)
 
 
+def signing_in(status: int, headers: Mapping[str, str]) -> CloudError:
+    """Translate an answer of a token service or metadata server that has no token now: nothing of ours was sent."""
+    kind = Throttled if status == 429 else Unavailable
+    return _make(kind, "token", "", f"HTTP {status}", {}, sent=False, retry_after=_retry_after(headers))
+
+
 def failed(operation: Mapping[str, Any], action: str) -> CloudError | None:
     """The error that an operation of Compute Engine ended with; None when it ended well."""
     errors = (operation.get("error") or {}).get("errors") or []

@@ -5,15 +5,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from novacron_sandbox import world
 from novacron_sandbox.aws.ec2 import backend
 from novacron_sandbox.aws.errors import AwsError
 from novacron_sandbox.aws.instances import LivingInstance
-from novacron_sandbox.aws.pages import make_token, page, read_token
 from novacron_sandbox.clock import Clock
+from novacron_sandbox.pages import BadTokenError, make_token, page, read_token
 
 NAMESPACE = "AWS/EC2"
 MAX_QUERIES = 500
@@ -150,7 +149,7 @@ class CloudWatch:
             found, following = page(
                 entries, lambda entry: entry[0], limit=_LIST_PAGE, token=asked.get("NextToken"), query=[wanted, names]
             )
-        except EC2ClientError:
+        except BadTokenError:
             raise AwsError("InvalidParameterValue", "Invalid nextToken") from None
         metrics = [
             {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": [{"Name": "InstanceId", "Value": instance}]}
@@ -264,7 +263,7 @@ def _place(token: str | None, query: object) -> int:
         return 0
     try:
         return int(read_token(token, query))
-    except EC2ClientError:
+    except BadTokenError:
         raise _invalid("The parameter NextToken is not of this query.") from None
 
 

@@ -1,21 +1,23 @@
 """Azure Resource Manager: the same verbs for every resource type of the table."""
 
-import base64
 import copy
 import dataclasses
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+from urllib.parse import quote
 
 from novacron_sandbox.azure import kinds, machines
 from novacron_sandbox.azure.catalog import REGIONS
-from novacron_sandbox.azure.errors import ArmError, not_found
+from novacron_sandbox.azure.errors import ArmError, body_of
 from novacron_sandbox.azure.kinds import Kind
 from novacron_sandbox.azure.operations import Operations
 from novacron_sandbox.azure.resources import Resource, Resources
-from novacron_sandbox.azure.wire import Answer, Request
+from novacron_sandbox.azure.routes import Handler, Route, match
 from novacron_sandbox.clock import Clock
 from novacron_sandbox.life import Life
+from novacron_sandbox.pages import BadTokenError, page
+from novacron_sandbox.wire import Answer, Request
 
 KINDS = (
     kinds.GROUP,
@@ -31,17 +33,6 @@ PAGE = 100
 
 _ECHOED = ("id", "name", "type", "etag", "systemData", "resources", "managedBy", "location")
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.()-]{0,88}[A-Za-z0-9_()-])?")
-
-Handler = Callable[[Request, dict[str, str]], Answer]
-
-
-class Route(NamedTuple):
-    """A method and a path with its operation's name in Microsoft's specification, and who answers it."""
-
-    method: str
-    path: str
-    operation: str
-    answer: Handler
 
 
 class Arm:
@@ -120,28 +111,31 @@ class Arm:
             self._group(names)
         if kind.parent is not None:
             self._found(kind.parent, request, under)
-        found = self.resources.of(kind, under)
-        after, now = _place(request), self.clock.now()
-        if after:
-            found = [resource for resource in found if resource.key > after]
-        value = []
+        try:
+            found, following = page(
+                self.resources.of(kind, under),
+                lambda one: one.key,
+                limit=PAGE,
+                token=request.query.get("$skiptoken"),
+                query=request.path.lower(),
+            )
+        except BadTokenError:
+            raise ArmError("InvalidSkipToken", "The provided skip token is not valid.") from None
+        value, now = [], self.clock.now()
         status_only = request.query.get("statusonly", "").lower() == "true"
-        for resource in found[:PAGE]:
+        for resource in found:
             shown = kind.shown(self.resources, resource, now)
             if kind is machines.KIND and status_only:
                 shown["properties"] = {"vmId": shown["properties"]["vmId"]}
             if kind is machines.KIND and (status_only or request.query.get("$expand", "").lower() == "instanceview"):
                 shown["properties"]["instanceView"] = machines.view(resource, now)
             value.append(shown)
-        answer: dict[str, Any] = {"value": value}
-        if len(found) > PAGE:
-            answer["nextLink"] = _next_link(request, found[PAGE - 1].key)
-        return Answer(200, answer)
+        return Answer(200, {"value": value, **({"nextLink": _next_link(request, following)} if following else {})})
 
     def _put(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
         before = self.resources.get(request.path)
         self._check_put(kind, request, names, before)
-        body, now = copy.deepcopy(request.object), self.clock.now()
+        body, now = copy.deepcopy(body_of(request)), self.clock.now()
         _strip(kind, body)
         subnets = body.get("properties", {}).pop("subnets", None) if kind is kinds.NETWORK else None
         seconds = self._boot * kind.seconds if kind.polled else 0.0
@@ -167,7 +161,7 @@ class Arm:
     def _patch(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
         before = self._found(kind, request)
         self._check_match(before, request)
-        wanted = copy.deepcopy(request.object)
+        wanted = copy.deepcopy(body_of(request))
         _strip(kind, wanted)
         body = copy.deepcopy(before.body)
         # Tags are replaced as a whole, everything else is merged.
@@ -244,7 +238,8 @@ class Arm:
             parts = path.split("/")
             if self.resources.get("/".join(parts[:5])) is None:
                 raise ArmError("ResourceGroupNotFound", f"Resource group '{parts[4]}' could not be found.", 404)
-            raise not_found(kind.type, parts[-1], parts[4])
+            message = f"The Resource '{kind.type}/{parts[-1]}' under resource group '{parts[4]}' was not found."
+            raise ArmError("ResourceNotFound", message, 404)
         return resource
 
     def _group(self, names: dict[str, str]) -> None:
@@ -264,7 +259,7 @@ class Arm:
         if not _NAME.fullmatch(request.path.rpartition("/")[2]):
             raise ArmError("InvalidResourceName", f"Resource name {request.path.rpartition('/')[2]} is invalid.")
         self._check_match(before, request)
-        body = request.object
+        body = body_of(request)
         location = str(body.get("location") or "").lower().replace(" ", "")
         if kind.located:
             if not location:
@@ -335,20 +330,6 @@ class Arm:
         return resource.kind.shown(self.resources, resource, self.clock.now(), identifier)
 
 
-def match(template: str, path: str) -> dict[str, str] | None:
-    """Return the names in a path of a template, in the caller's spelling; None when it is another path."""
-    parts, wanted = path.split("/"), template.split("/")
-    if len(parts) != len(wanted):
-        return None
-    names = {}
-    for part, want in zip(parts, wanted, strict=True):
-        if want.startswith("{"):
-            names[want[1:-1]] = part
-        elif part.lower() != want.lower():
-            return None
-    return names
-
-
 def _bound(answer: Callable[[Any, Request, dict[str, str]], Answer], what: object) -> Handler:
     return lambda request, names: answer(what, request, names)
 
@@ -389,15 +370,6 @@ def _etag(resource: Resource) -> dict[str, str]:
     return {"ETag": resource.etag} if resource.kind.etag else {}
 
 
-def _next_link(request: Request, last: str) -> str:
-    token = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+def _next_link(request: Request, token: str) -> str:
     base = re.sub(r"&%24skiptoken=[^&]*|&\$skiptoken=[^&]*", "", request.url)
-    return f"{base}&%24skiptoken={token}"
-
-
-def _place(request: Request) -> str:
-    token = request.query.get("$skiptoken", "")
-    try:
-        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except ValueError:
-        raise ArmError("InvalidSkipToken", "The provided skip token is not valid.") from None
+    return f"{base}&%24skiptoken={quote(token)}"

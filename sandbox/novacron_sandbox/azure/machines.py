@@ -7,6 +7,7 @@ from novacron_sandbox.azure.errors import ArmError
 from novacron_sandbox.azure.kinds import DISK, INTERFACE, MACHINE, Kind, Shown, free, must_have
 from novacron_sandbox.azure.operations import iso
 from novacron_sandbox.azure.resources import Resource, Resources
+from novacron_sandbox.samples import Machine
 
 # Action: states on the way, states it is refused in, states in which there is nothing to do.
 ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -17,14 +18,11 @@ ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def size_of(machine: Resource) -> Size:
-    """Return the size of a machine."""
-    return SIZES[machine.properties["hardwareProfile"]["vmSize"].lower()]
-
-
-def workload_of(machine: Resource) -> str:
-    """Return what the world knows a machine by: its tag novacron-workload, which clouds can share, or its id."""
-    return str(machine.body.get("tags", {}).get("novacron-workload") or machine.key)
+def seen_by_metrics(machine: Resource) -> Machine:
+    """Return what metrics are read from: its tag novacron-workload, which clouds can share, or its id, and its size."""
+    size = SIZES[machine.properties["hardwareProfile"]["vmSize"].lower()]
+    workload = machine.body.get("tags", {}).get("novacron-workload") or machine.key
+    return Machine(workload, size.vcpus, size.memory * 2.0**30)
 
 
 def power(machine: Resource, action: str, seconds: float) -> bool:

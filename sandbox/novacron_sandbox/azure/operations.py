@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from novacron_sandbox.azure.errors import ArmError
-from novacron_sandbox.azure.wire import Answer, Request
 from novacron_sandbox.clock import Clock
+from novacron_sandbox.wire import Answer, Request
 
 # Azure asks for no more than one poll in this time, however long it takes.
 _LONGEST_WAIT = 10

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from novacron_sandbox.azure import catalog
-from novacron_sandbox.azure.arm import KINDS, Route
+from novacron_sandbox.azure.arm import KINDS
 from novacron_sandbox.azure.errors import ArmError
-from novacron_sandbox.azure.wire import Answer, Request
+from novacron_sandbox.azure.routes import Route
+from novacron_sandbox.wire import Answer, Request
 
 _LOCATION = re.compile(r"location eq '([^']*)'", re.IGNORECASE)
 _DISKS = ("Standard_LRS", "StandardSSD_LRS", "Premium_LRS")
