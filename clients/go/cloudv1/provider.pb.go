@@ -316,7 +316,7 @@ type ProviderHealth struct {
 	// When the credentials end; absent when they do not or it is not known.
 	CredentialsExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=credentials_expire_time,json=credentialsExpireTime,proto3" json:"credentials_expire_time,omitempty"`
 	// What reading metrics has cost today.
-	MetricSpend   *MetricSpend `protobuf:"bytes,5,opt,name=metric_spend,json=metricSpend,proto3" json:"metric_spend,omitempty"`
+	MetricSpend   *MetricSpend `protobuf:"bytes,6,opt,name=metric_spend,json=metricSpend,proto3" json:"metric_spend,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -740,7 +740,7 @@ const file_novacron_cloud_v1_provider_proto_rawDesc = "" +
 	"\aregions\x18\x02 \x03(\v2\x1f.novacron.cloud.v1.RegionHealthR\aregions\x12'\n" +
 	"\x0fthrottled_calls\x18\x03 \x01(\x03R\x0ethrottledCalls\x12R\n" +
 	"\x17credentials_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x15credentialsExpireTime\x12A\n" +
-	"\fmetric_spend\x18\x05 \x01(\v2\x1e.novacron.cloud.v1.MetricSpendR\vmetricSpend\"\xce\x01\n" +
+	"\fmetric_spend\x18\x06 \x01(\v2\x1e.novacron.cloud.v1.MetricSpendR\vmetricSpend\"\xce\x01\n" +
 	"\vMetricSpend\x12\x16\n" +
 	"\x06billed\x18\x01 \x01(\x03R\x06billed\x12\x1b\n" +
 	"\x06budget\x18\x02 \x01(\x03H\x00R\x06budget\x88\x01\x01\x12D\n" +

@@ -176,6 +176,8 @@ class CloudWatch(Metrics):
             "EndTime": window.end,
             **({"NextToken": token} if token else {}),
         }
+        # Each metric that is asked for, on every page.
+        self.billed += len(queries)
         answer: dict[str, Any] = await self._client.call("cloudwatch.GetMetricData", region, call, parameters)
         if any(result.get("StatusCode") == "InternalError" for result in answer["MetricDataResults"]):
             raise Unavailable(f"CloudWatch could not read some metrics of {region}; repeat later", retry_after=5.0)

@@ -141,6 +141,7 @@ class Monitor(Metrics):
         self, region: str, ids: Sequence[str], metrics: Sequence[str], window: Window, call: Call
     ) -> list[Any]:
         sources = [SOURCES[metric] for metric in metrics]
+        self.billed += 1
         try:
             return await self._client.metrics(
                 region,

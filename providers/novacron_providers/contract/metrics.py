@@ -50,7 +50,14 @@ class Window:
 
 
 class Metrics(Area):
-    """Metrics of one account."""
+    """Metrics of one account.
+
+    Attributes:
+        billed: What the cloud has billed for `collect` since the connection was made, in what it counts: metrics asked
+            for, calls, series. It only grows.
+    """
+
+    billed: int = 0
 
     @abstractmethod
     def descriptors(self) -> Sequence[metrics_pb2.MetricDescriptor]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import structlog
-from google.protobuf import duration_pb2, timestamp_pb2
 from novacron.cloud.v1 import common_pb2, compute_pb2, provider_pb2, streams_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_providers.contract.call import Call
@@ -26,6 +25,7 @@ from novacron_server.inventory.fleet import INTERVAL, LIMIT, PRINCIPAL, Fleet
 from novacron_server.inventory.providers import Providers
 from novacron_server.inventory.service import message_of
 from novacron_server.inventory.view import View, framed
+from novacron_server.times import duration, timestamp
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.inventory")
 
@@ -275,7 +275,7 @@ class Resources:
             if left > 0:
                 await _first(view.turn(), self._clock.sleep(left))
             else:
-                beat = streams_pb2.StreamHeartbeat(server_time=_timestamp(self._clock.time()))
+                beat = streams_pb2.StreamHeartbeat(server_time=timestamp(self._clock.time()))
                 yield _control(cursor if is_synced else 0, heartbeat=beat)
                 spoke = self._clock.monotonic()
 
@@ -347,7 +347,7 @@ def _remove(view: View, instances: Iterable[compute_pb2.Instance]) -> None:
 
 
 def _opened(view: View, heartbeat: float, *, resumed: bool) -> bytes:
-    interval = _duration(heartbeat)
+    interval = duration(heartbeat)
     return _control(0, opened=streams_pb2.StreamOpened(epoch=view.epoch, resumed=resumed, heartbeat_interval=interval))
 
 
@@ -355,7 +355,7 @@ def _farewell(sequence: int) -> tuple[bytes, ShuttingDown]:
     """The last event of a stream, and the error that ends it."""
     delay = random.uniform(0.0, SPREAD)
     error = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
-    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=_duration(delay))
+    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=duration(delay))
     return _control(sequence, closing=closing), error
 
 
@@ -369,15 +369,3 @@ def _control(
 ) -> bytes:
     control = streams_pb2.StreamControl(opened=opened, synced=synced, heartbeat=heartbeat, closing=closing)
     return framed(pb.ResourceEvent(sequence=sequence, control=control).SerializeToString())
-
-
-def _duration(seconds: float) -> duration_pb2.Duration:
-    found = duration_pb2.Duration()
-    found.FromNanoseconds(round(seconds * 1e9))
-    return found
-
-
-def _timestamp(seconds: float) -> timestamp_pb2.Timestamp:
-    found = timestamp_pb2.Timestamp()
-    found.FromNanoseconds(round(seconds * 1e9))
-    return found

@@ -17,6 +17,7 @@ from novacron_providers.contract.errors import (
     to_status,
 )
 from novacron_providers.contract.filters import Filter
+from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.names import provider_of
 from novacron_providers.contract.paging import decode_token, encode_token, page_size
 from novacron_providers.contract.secret import Secret
@@ -106,7 +107,7 @@ class ProvidersService:
             )
         row, auth = self._merged(before, request)
         if row.config == before.row.config and auth == self._secrets_or_none(name):
-            after = Registered(row=row, config=before.config, health=before.health, fault=before.fault)
+            after = replace(before, row=row)
         else:
             after = await self._providers.admit(row, auth, call)
         if request.validate_only:
@@ -252,6 +253,8 @@ def message_of(registered: Registered) -> provider_pb2.Provider:
     message.create_time.FromNanoseconds(round(row.create_time * 1e9))
     if health:
         message.health.CopyFrom(health.message())
+        if metered := next((area for area in health.connection.areas if isinstance(area, Metrics)), None):
+            message.health.metric_spend.CopyFrom(registered.budget.message(metered, registered.config))
         if health.identity:
             message.native_id = health.identity.account
         if health.observed is not None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Coroutine, Sequence
 
 import structlog
+from novacron.cloud.v1 import metrics_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import CloudError, Internal, NotFound
@@ -137,6 +138,10 @@ class Audience:
     def take(self, lease: Lease, columns: Sequence[Column]) -> None:
         """Values came, or series came or went."""
         self.view.take(lease, columns)
+
+    def notice(self, scope: Scope, message: metrics_pb2.MetricCollection | None) -> None:
+        """How a region is read, where it is not as usual."""
+        self.view.notice(scope, message)
 
     def settle(self) -> None:
         """A reading ended."""

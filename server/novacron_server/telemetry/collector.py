@@ -13,6 +13,7 @@ from novacron_providers.contract.errors import CloudError, Internal
 from novacron_providers.contract.metrics import Metrics, Window
 from novacron_providers.contract.provider import Connection
 
+from novacron_server.inventory.budget import WIDENED, Budget
 from novacron_server.inventory.fleet import INTERVAL, Fleet
 from novacron_server.telemetry.alarm import Alarm
 from novacron_server.telemetry.cadence import Cadence
@@ -20,6 +21,7 @@ from novacron_server.telemetry.demand import Lease, Reader, Region, Scope, Wante
 from novacron_server.telemetry.scopes import Providers, metrics_of
 from novacron_server.telemetry.selector import Selector
 from novacron_server.telemetry.table import Column
+from novacron_server.times import duration, timestamp
 
 # Who the background reads are made for.
 PRINCIPAL = "telemetry"
@@ -131,7 +133,7 @@ class Collector:
 
     async def _read(self, asking: Sequence[Lease], began: float) -> None:
         connection = self._providers.connection(self.region.scope.provider)
-        metrics = metrics_of(connection)
+        scope, metrics = self.region.scope, metrics_of(connection)
         if connection is not self._connection:
             # Another account or other settings: what there is, and when it is published, may be different.
             self._connection, self._listed = connection, -math.inf
@@ -155,11 +157,31 @@ class Collector:
             if name in wanted.resources and (instance.state not in OFF or self.region.table.has_value(name))
         ]
         cadences = self._schedule(wanted.metrics)
+        budget, config = self._providers.budget(scope.provider), self._providers.config(scope.provider)
         for cadence, types in cadences:
-            await self._collect(metrics, cadence, types, instances, not_before)
+            held_until = self._held_until(cadence, budget.is_spent(metrics, config))
+            await self._collect(metrics, cadence, types, instances, not_before, held_until)
+        is_spent = budget.is_spent(metrics, config)
+        self._notice(budget if is_spent else None)
         self.region.read_time = min((cadence.read_time for cadence, _ in cadences), default=self._listed)
         now = self._clock.time()
-        self._wake_at = min([self._listed + INTERVAL, *(cadence.next_tick(now) for cadence, _ in cadences)])
+        ticks = [max(cadence.next_tick(now), self._held_until(cadence, is_spent)) for cadence, _ in cadences]
+        self._wake_at = min([self._listed + INTERVAL, *([budget.reset_time] if is_spent else []), *ticks])
+
+    def _held_until(self, cadence: Cadence, is_spent: bool) -> float:
+        """Before this it is not read, however new its values might be."""
+        # No longer than a read goes back, so that nothing is lost.
+        return cadence.read_time + min(WIDENED, cadence.reach / 2) if is_spent else -math.inf
+
+    def _notice(self, spent: Budget | None) -> None:
+        """Tell readers that reads are rare because the budget is spent, or as usual."""
+        message = None
+        if spent:
+            message = metrics_pb2.MetricCollection(
+                scope=str(self.region.scope), interval=duration(WIDENED), reset_time=timestamp(spent.reset_time)
+            )
+        for lease in [*self.leases]:
+            lease.reader.notice(self.region.scope, message)
 
     async def _list(self, not_before: float) -> None:
         scope = self.region.scope
@@ -202,10 +224,11 @@ class Collector:
         types: frozenset[str],
         instances: Sequence[compute_pb2.Instance],
         not_before: float,
+        held_until: float,
     ) -> None:
         now = self._clock.time()
         names = frozenset(instance.name for instance in instances)
-        if cadence.is_due(now) or cadence.read_time < not_before:
+        if (cadence.is_due(now) and now >= held_until) or cadence.read_time < not_before:
             new = types - cadence.metrics or names - cadence.resources
             table, lately = self.region.table, cadence.lately(now)
             window = cadence.window(now, table.behind(cadence.group, lately, now))

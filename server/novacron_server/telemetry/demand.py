@@ -52,6 +52,9 @@ class Reader(Protocol):
     def take(self, lease: "Lease", columns: Sequence[Column]) -> None:
         """Values came, oldest first, or series came or went."""
 
+    def notice(self, scope: Scope, message: metrics_pb2.MetricCollection | None) -> None:
+        """How a region is read, where it is not as usual."""
+
     def settle(self) -> None:
         """A reading ended; leases that it answered are ready."""
 

@@ -90,6 +90,12 @@ def control(sequence: int, message: streams_pb2.StreamControl) -> bytes:
     return metrics_service_pb2.StreamMetricsResponse(events=[event]).SerializeToString()
 
 
+def collection(sequence: int, message: metrics_pb2.MetricCollection) -> bytes:
+    """A StreamMetricsResponse of one collection event."""
+    event = metrics_service_pb2.MetricEvent(sequence=sequence, collection=message)
+    return metrics_service_pb2.StreamMetricsResponse(events=[event]).SerializeToString()
+
+
 def table(sequence: int, message: metrics_pb2.MetricTable) -> bytes:
     """A StreamMetricsResponse of one table event."""
     event = metrics_service_pb2.MetricEvent(sequence=sequence, table=message)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from google.protobuf import duration_pb2, timestamp_pb2
 from novacron.cloud.v1 import common_pb2, compute_pb2, metrics_pb2, metrics_service_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
@@ -22,6 +21,7 @@ from novacron_server.telemetry import pace
 from novacron_server.telemetry.demand import Scope
 from novacron_server.telemetry.scopes import Providers, metric_types, metrics_of, resolve
 from novacron_server.telemetry.selector import Selector
+from novacron_server.times import duration, timestamp
 
 # Seconds for a query without a deadline.
 LIMIT = 30.0
@@ -108,7 +108,7 @@ class History:
         page = list(itertools.islice(there, size + 1))
         series, read_times = await self._read(plan, grid, page[:size], call)
         answer = metrics_service_pb2.QueryMetricsResponse(
-            series=series, start_time=_timestamp(grid.start), period=_duration(grid.period)
+            series=series, start_time=timestamp(grid.start), period=duration(grid.period)
         )
         if plan.unreadable and not request.return_partial_success:
             raise plan.unreadable[0][1].with_traceback(None)
@@ -118,7 +118,7 @@ class History:
             scope, resource, metric = page[size - 1]
             answer.next_page_token = encode_token(request, [*grid, *scope, resource, metric])
         if read_times:
-            answer.observe_time.CopyFrom(_timestamp(min(read_times)))
+            answer.observe_time.CopyFrom(timestamp(min(read_times)))
         return answer
 
     async def _plan(self, request: metrics_service_pb2.QueryMetricsRequest, call: Call) -> Plan:
@@ -292,15 +292,3 @@ def _series(key: SeriesKey, values: np.ndarray[Any, np.dtype[np.float64]], unit:
     return metrics_pb2.TimeSeries(
         metric=key.metric, resource=key.resource, attributes=dict(key.attributes), unit=unit, values=values.tolist()
     )
-
-
-def _timestamp(seconds: float) -> timestamp_pb2.Timestamp:
-    found = timestamp_pb2.Timestamp()
-    found.FromMicroseconds(round(seconds * 1e6))
-    return found
-
-
-def _duration(seconds: float) -> duration_pb2.Duration:
-    found = duration_pb2.Duration()
-    found.FromMicroseconds(round(seconds * 1e6))
-    return found

@@ -11,6 +11,7 @@ from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.names import WILDCARD
 from novacron_providers.contract.provider import Connection
 
+from novacron_server.inventory.budget import Budget
 from novacron_server.telemetry.demand import Scope
 from novacron_server.telemetry.selector import Selector
 
@@ -29,6 +30,9 @@ class Providers(Protocol):
 
     def has(self, name: str, capability: int) -> bool:
         """Whether one has a capability; raises NotFound."""
+
+    def budget(self, name: str) -> Budget:
+        """What reading the metrics of one costs; raises NotFound."""
 
     def report(self, name: str, region: str, error: CloudError | None) -> None:
         """Take in what a background read of a region found; None when it worked."""

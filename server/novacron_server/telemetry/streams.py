@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator
 
-from google.protobuf import duration_pb2, timestamp_pb2
 from novacron.cloud.v1 import metrics_service_pb2, streams_pb2
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import ShuttingDown, to_status
@@ -12,6 +11,7 @@ from novacron_providers.contract.errors import ShuttingDown, to_status
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.audience import Audience
 from novacron_server.telemetry.ring import Mark
+from novacron_server.times import duration, timestamp
 
 # Seconds over which readers spread their return after a shutdown.
 SPREAD = 5.0
@@ -105,12 +105,12 @@ class Stream:
         return data
 
     def _opened(self, *, resumed: bool) -> bytes:
-        interval = _duration(self._heartbeat)
+        interval = duration(self._heartbeat)
         opened = streams_pb2.StreamOpened(epoch=self._audience.view.epoch, resumed=resumed, heartbeat_interval=interval)
         return _control(0, opened=opened)
 
     def _alive(self, sequence: int) -> bytes:
-        return _control(sequence, heartbeat=streams_pb2.StreamHeartbeat(server_time=_timestamp(self._clock.time())))
+        return _control(sequence, heartbeat=streams_pb2.StreamHeartbeat(server_time=timestamp(self._clock.time())))
 
 
 def _gap(mark: Mark, head: Mark) -> bytes:
@@ -118,8 +118,8 @@ def _gap(mark: Mark, head: Mark) -> bytes:
     gap = streams_pb2.StreamGap(
         dropped_events=head.sequence - mark.sequence,
         dropped_items=head.items - mark.items,
-        start_time=_timestamp(mark.next_time or head.time),
-        end_time=_timestamp(head.time),
+        start_time=timestamp(mark.next_time or head.time),
+        end_time=timestamp(head.time),
     )
     return _control(0, gap=gap)
 
@@ -128,7 +128,7 @@ def _farewell(sequence: int) -> tuple[bytes, ShuttingDown]:
     """The last event of a stream, and the error that ends it."""
     delay = random.uniform(0.0, SPREAD)
     error = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
-    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=_duration(delay))
+    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=duration(delay))
     return _control(sequence, closing=closing), error
 
 
@@ -143,15 +143,3 @@ def _control(
 ) -> bytes:
     message = streams_pb2.StreamControl(opened=opened, synced=synced, heartbeat=heartbeat, gap=gap, closing=closing)
     return frame.control(sequence, message)
-
-
-def _duration(seconds: float) -> duration_pb2.Duration:
-    found = duration_pb2.Duration()
-    found.FromMicroseconds(round(seconds * 1e6))
-    return found
-
-
-def _timestamp(seconds: float) -> timestamp_pb2.Timestamp:
-    found = timestamp_pb2.Timestamp()
-    found.FromMicroseconds(round(seconds * 1e6))
-    return found
