@@ -7,9 +7,9 @@ import asyncio
 import os
 import sys
 
-from tests.bench import fanout
+from tests.bench import clouds, fanout
 
-BENCHES = {"fanout": fanout.run}
+BENCHES = {"fanout": fanout.run, "clouds": clouds.run}
 
 
 def main() -> int:

@@ -101,8 +101,7 @@ class Cloud:
             with self._front.gate:
                 self._arm.resources.settle()
                 headers.update(self._throttle.take(request.method))
-                if fault is not None:
-                    self._arm.coming_failure = allocation_failed()
+                self._arm.coming_failure = allocation_failed() if fault else None
                 before = self._arm.changes
                 answer = route.answer(request, names)
                 if self._arm.changes > before:

@@ -12,8 +12,7 @@ from typing import Any
 
 from novacron_sandbox.azure import machines
 from novacron_sandbox.azure.errors import ArmError, body_of
-from novacron_sandbox.azure.operations import iso
-from novacron_sandbox.azure.resources import Resources
+from novacron_sandbox.azure.resources import Resources, iso
 from novacron_sandbox.samples import Read, Samples, memory_used
 from novacron_sandbox.wire import Answer, Request
 
