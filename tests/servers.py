@@ -7,7 +7,7 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,18 +105,20 @@ class ServerProcess:
 
 
 @contextlib.asynccontextmanager
-async def server_process(folder: pathlib.Path, **more: str) -> AsyncIterator[ServerProcess]:
+async def server_process(
+    folder: pathlib.Path, *, program: Sequence[str] = ("-m", "novacron_cli", "serve"), **more: str
+) -> AsyncIterator[ServerProcess]:
     """Start a server on the state in `folder`; whatever is left of it is killed at the end.
 
-    `more` are further settings, or a `failpoint` at which it dies.
+    `program` is what Python runs; `more` are further settings, or a `failpoint` at which it dies.
     """
     ready, log = folder / "ready.json", folder / "server.log"
     ready.unlink(missing_ok=True)
-    settings = flags(folder, log_level="debug", ready_file=ready, **more)
+    settings = flags(folder, **{"log_level": "debug", "ready_file": ready, **more})
     variables = {f"NOVACRON_{key.upper()}": str(value) for key, value in settings.items()}
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "novacron_cli", "serve", env={**os.environ, **variables}, stderr=output
+            sys.executable, *program, env={**os.environ, **variables}, stderr=output
         )
     try:
         async with asyncio.timeout(30):

@@ -24,6 +24,7 @@ from novacron_server.dispatch import Dispatch
 from novacron_server.doors.grpc import GrpcDoor
 from novacron_server.inventory.fleet import Fleet
 from novacron_server.inventory.providers import Providers, installed
+from novacron_server.inventory.reads import Reads
 from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.operations import Operations
@@ -73,7 +74,10 @@ class App:
                 self._operations,
                 self._telemetry,
             )
-            dispatch = Dispatch(services, self._providers, self._operations, self._store)
+            reads = Reads(self._providers, self._clock)
+            self._operations.subscribe_changes(reads.changed)
+            self._operations.subscribe(reads.settled)
+            dispatch = Dispatch(services, self._providers, reads, self._operations, self._store)
             self._door = GrpcDoor(
                 dispatch, self._clock, listen=config.listen, max_concurrent_rpcs=config.max_concurrent_rpcs
             )
@@ -106,13 +110,13 @@ class App:
         self._resources.changed()
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, *, clock: Clock | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with App(config) as app:
+    async with App(config, clock=clock) as app:
         if config.ready_file:
             await asyncio.to_thread(_tell, config.ready_file, app.address)
         await stop.wait()

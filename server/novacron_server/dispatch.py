@@ -12,11 +12,14 @@ import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
+import structlog
 from google.protobuf.message import DecodeError, Message
-from novacron.cloud.v1 import capabilities_pb2, common_pb2
+from google.rpc import status_pb2
+from novacron.cloud.v1 import capabilities_pb2, common_pb2, provider_service_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.compute import Compute
 from novacron_providers.contract.errors import CloudError, DeadlineExceeded, InvalidArgument, Unsupported, to_status
@@ -26,12 +29,18 @@ from novacron_providers.contract.paging import decode_token, encode_token, page_
 from novacron_providers.contract.provider import Area
 
 from novacron_server.inventory.providers import Providers
+from novacron_server.inventory.reads import Reads
 from novacron_server.observability import observed
 from novacron_server.operations import Operations
 from novacron_server.rpc import Kind, Rpc, contract
+from novacron_server.security.public import without_secrets
+from novacron_server.state.errors import StoreUnavailable
+from novacron_server.state.records import Mutation, close_record, open_record
 from novacron_server.state.requests import recall, remember
 from novacron_server.state.store import Store
 from novacron_server.validation import validate
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.dispatch")
 
 AREAS: tuple[type[Area], ...] = (Compute, Metrics)
 # Seconds for a read without a deadline.
@@ -52,14 +61,17 @@ class Dispatch:
     Args:
         services: Objects of the server with methods named after RPCs.
         providers: Where the other methods are.
+        reads: Shares the answers of those of them that read.
         operations: Runs what is long.
         store: Remembers the answers of writes with a request_id.
 
     Raises UnservedError for an RPC without a method, and for a stream that is no async generator (or the reverse).
     """
 
-    def __init__(self, services: Sequence[object], providers: Providers, operations: Operations, store: Store) -> None:
-        self._providers, self._operations, self._store = providers, operations, store
+    def __init__(
+        self, services: Sequence[object], providers: Providers, reads: Reads, operations: Operations, store: Store
+    ) -> None:
+        self._providers, self._reads, self._operations, self._store = providers, reads, operations, store
         self.rpcs: dict[str, Rpc] = {rpc.path: rpc for rpc in contract()}
         self._owners: dict[str, object] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -148,18 +160,21 @@ class Dispatch:
             async with asyncio.timeout(call.remaining()):
                 if _located(request) == WILDCARD and rpc.path not in self._owners:
                     return await self._fan_out(rpc, request, call)
-                answer: Message = await self.method(rpc, request)(request, call)
+                method = self.method(rpc, request)
+                if rpc.path not in self._owners:
+                    return await self._reads.read(rpc, request, call, method)
+                answer: Message = await method(request, call)
                 return answer
         except TimeoutError:
             raise DeadlineExceeded(f"{rpc.path} was not done before the deadline") from None
 
     async def _write(self, rpc: Rpc, request: Any, call: Call) -> Message:
-        """Run a change of the sidecar itself; with a request_id, give the first answer again."""
+        """Run a change of the sidecar itself, on record; with a request_id, give the first answer again."""
         method = self.method(rpc, request)
-        if not call.request_id or request.validate_only:
+        if getattr(request, "validate_only", False):
             answer: Message = await method(request, call)
             return answer
-        # Shielded: a caller that leaves must not leave a change made and its answer forgotten.
+        # Shielded: a caller that leaves must not leave a change made and its answer, or its outcome, forgotten.
         task = asyncio.create_task(self._once(rpc, method, request, call))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
@@ -167,13 +182,44 @@ class Dispatch:
 
     async def _once(self, rpc: Rpc, method: Method, request: Any, call: Call) -> Message:
         digest = hashlib.sha256(rpc.path.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
+        if not call.request_id:
+            return await self._recorded(rpc, method, request, call, digest)
         # Equal requests at once: the second waits for the first one's answer.
         async with self._locks.setdefault((call.principal, call.request_id), asyncio.Lock()):
             if (kept := await recall(self._store, call.principal, call.request_id, digest)) is not None:
                 return rpc.response.FromString(kept)
-            answer: Message = await method(request, call)
+            answer = await self._recorded(rpc, method, request, call, digest)
             await remember(self._store, call.principal, call.request_id, digest, answer.SerializeToString())
             return answer
+
+    async def _recorded(self, rpc: Rpc, method: Method, request: Any, call: Call, digest: bytes) -> Message:
+        """Run a change that is written down before, and whose outcome is written down after it."""
+        mutation = Mutation(
+            principal=call.principal,
+            peer=call.peer,
+            method=rpc.path,
+            resource=_resource(request),
+            request_id=call.request_id,
+            digest=digest,
+            request=without_secrets(request).SerializeToString(),
+            began=call.clock.time(),
+        )
+        record = await self._store.write(partial(open_record, mutation=mutation))
+        try:
+            answer: Message = await method(request, call)
+        except Exception as error:
+            await self._close_record(record, call, to_status(error))
+            raise
+        await self._close_record(record, call, status_pb2.Status())
+        return answer
+
+    async def _close_record(self, record: int, call: Call, outcome: status_pb2.Status) -> None:
+        close = partial(close_record, id_=record, ended=call.clock.time(), outcome=outcome.SerializeToString())
+        try:
+            await self._store.write(close)
+        except StoreUnavailable as error:
+            # The caller must hear what came of it all the same; on record its outcome stays unknown.
+            _log.warning("the outcome of a change is not on record", record=record, reason=error.message)
 
     async def _operate(self, rpc: Rpc, request: Any, call: Call) -> Message:
         # Looked up first, so that an unknown provider or a missing capability is the call's own error.
@@ -209,7 +255,7 @@ class Dispatch:
             part.parent, part.page_size, part.page_token = f"providers/{name}", share, (left or {}).get(name, "")
             try:
                 async with asyncio.timeout(inner.remaining()):
-                    return await self.method(rpc, part)(part, inner)
+                    return await self._reads.read(rpc, part, inner, self.method(rpc, part))
             except TimeoutError:
                 return DeadlineExceeded(f"provider {name!r} did not answer in time", facts={"provider": name})
             except CloudError as error:
@@ -231,9 +277,9 @@ class Dispatch:
                 rest[name] = part.next_page_token
             if part.HasField("observe_time"):
                 oldest.append(part.observe_time.ToNanoseconds())
-            part.ClearField("next_page_token")
-            part.ClearField("observe_time")
             answer.MergeFrom(part)
+        answer.ClearField("next_page_token")
+        answer.ClearField("observe_time")
         if rest:
             answer.next_page_token = encode_token(request, rest)
         if oldest:
@@ -249,6 +295,17 @@ def _message(answer: Any) -> Message:
 def _bound(owner: object, rpc: Rpc) -> Method:
     method: Method = getattr(owner, rpc.attribute)
     return method
+
+
+def _resource(request: Message) -> str:
+    """Name of what a request is about: what it names, else where it makes it."""
+    if name := getattr(request, "name", "") or getattr(request, "parent", ""):
+        return str(name)
+    if isinstance(request, provider_service_pb2.RegisterProviderRequest):
+        return f"providers/{request.provider_id}"
+    if isinstance(request, provider_service_pb2.UpdateProviderRequest):
+        return request.provider.name
+    return ""
 
 
 def _located(request: Message) -> str:

@@ -15,6 +15,9 @@ from novacron_cli.session import Session, command
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="providers/{provider}/operations/{id}")]
+WatchArgument = Annotated[
+    str, typer.Argument(metavar="[NAME]", help="providers/{provider}/operations/{id}; without it, all are followed.")
+]
 
 
 @command(app, "list")
@@ -43,8 +46,16 @@ async def get_operation(session: Session, name: NameArgument) -> None:
 
 
 @command(app, "watch")
-async def watch_operation(session: Session, name: NameArgument) -> None:
-    """Follow an operation until it is done; the exit code says how it ended. With json: a line for each change."""
+async def watch_operation(
+    session: Session, name: WatchArgument = "", *, provider: ProviderOption = "-", filter: FilterOption = ""
+) -> None:
+    """Follow an operation until it is done; the exit code says how it ended. With json: a line for each change.
+
+    Without a name: a line for each change of any, until interrupted.
+    """
+    if not name:
+        await _watch_all(session, provider_name(provider), filter)
+        return
     operation = session.client.operation(name)
     with Progress() as progress:
         async with aclosing(operation.watch()) as changes:
@@ -57,6 +68,23 @@ async def watch_operation(session: Session, name: NameArgument) -> None:
         raise OperationFailed(operation.latest)
     if not session.json:
         write(f"{name} {word(operation.latest, 'state')}")
+
+
+async def _watch_all(session: Session, parent: str, filter: str) -> None:
+    async with aclosing(session.client.watch_operations(parent, filter=filter)) as changes:
+        async for change in changes:
+            if session.json:
+                write_json(change, indent=None)
+                continue
+            percent = percent_of(change)
+            told = [
+                change.name,
+                change.method.rpartition("/")[2],
+                word(change, "state"),
+                "" if percent is None else f"{percent} %",
+                change.error.message if change.HasField("error") else step_of(change),
+            ]
+            write("  ".join(part for part in told if part))
 
 
 @command(app, "cancel")

@@ -248,7 +248,8 @@ type Operation struct {
 	// Steps that are known so far, in the order in which they began.
 	Steps []*OperationStep `protobuf:"bytes,9,rep,name=steps,proto3" json:"steps,omitempty"`
 	// What it made or changed and what exists in the cloud because of it, as soon as
-	// the cloud has named it. After a failure: what was left behind.
+	// the cloud has named it. After a failure or a cancel: what was left behind; what
+	// the operation made and removed again is not in it.
 	Targets []*ResourceRef `protobuf:"bytes,10,rep,name=targets,proto3" json:"targets,omitempty"`
 	// Exactly one once done, none before.
 	//
@@ -257,7 +258,7 @@ type Operation struct {
 	//	*Operation_Error
 	//	*Operation_Response
 	Result isOperation_Result `protobuf_oneof:"result"`
-	// Failures that did not make it fail.
+	// Failures that did not make it fail, such as that of removing what it had made.
 	Warnings []*status.Status `protobuf:"bytes,13,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// When it was written down.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`

@@ -559,6 +559,135 @@ func (x *WatchOperationResponse) GetEvents() []*OperationEvent {
 	return nil
 }
 
+// Request of OperationsService.WatchOperations.
+type WatchOperationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "providers/{provider}", or "providers/-" for all.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Conditions as in ListOperations. An operation that no longer meets them is sent
+	// once more; after a resume also one that never met them may be.
+	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Where to go on; absent starts anew. Never an error, see streams.proto.
+	ResumeAfter *StreamPosition `protobuf:"bytes,11,opt,name=resume_after,json=resumeAfter,proto3" json:"resume_after,omitempty"`
+	// How long the stream may be silent; absent means 15 s, less than 1 s means 1 s.
+	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,12,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
+	// Do not send the present state; opened, synced and changes only.
+	SkipSnapshot  bool `protobuf:"varint,13,opt,name=skip_snapshot,json=skipSnapshot,proto3" json:"skip_snapshot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOperationsRequest) Reset() {
+	*x = WatchOperationsRequest{}
+	mi := &file_novacron_cloud_v1_operations_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOperationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOperationsRequest) ProtoMessage() {}
+
+func (x *WatchOperationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_operations_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOperationsRequest.ProtoReflect.Descriptor instead.
+func (*WatchOperationsRequest) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_operations_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WatchOperationsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *WatchOperationsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchOperationsRequest) GetResumeAfter() *StreamPosition {
+	if x != nil {
+		return x.ResumeAfter
+	}
+	return nil
+}
+
+func (x *WatchOperationsRequest) GetHeartbeatInterval() *durationpb.Duration {
+	if x != nil {
+		return x.HeartbeatInterval
+	}
+	return nil
+}
+
+func (x *WatchOperationsRequest) GetSkipSnapshot() bool {
+	if x != nil {
+		return x.SkipSnapshot
+	}
+	return false
+}
+
+// Response of OperationsService.WatchOperations.
+type WatchOperationsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In order; responses can be joined, see streams.proto. Never a log line.
+	Events        []*OperationEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOperationsResponse) Reset() {
+	*x = WatchOperationsResponse{}
+	mi := &file_novacron_cloud_v1_operations_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOperationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOperationsResponse) ProtoMessage() {}
+
+func (x *WatchOperationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_operations_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOperationsResponse.ProtoReflect.Descriptor instead.
+func (*WatchOperationsResponse) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_operations_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WatchOperationsResponse) GetEvents() []*OperationEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
 var File_novacron_cloud_v1_operations_service_proto protoreflect.FileDescriptor
 
 const file_novacron_cloud_v1_operations_service_proto_rawDesc = "" +
@@ -598,13 +727,22 @@ const file_novacron_cloud_v1_operations_service_proto_rawDesc = "" +
 	"\x12heartbeat_interval\x18\f \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12!\n" +
 	"\finclude_logs\x18\x10 \x01(\bR\vincludeLogs\"S\n" +
 	"\x16WatchOperationResponse\x129\n" +
-	"\x06events\x18\x01 \x03(\v2!.novacron.cloud.v1.OperationEventR\x06events2\xbf\x04\n" +
+	"\x06events\x18\x01 \x03(\v2!.novacron.cloud.v1.OperationEventR\x06events\"\xa0\x02\n" +
+	"\x16WatchOperationsRequest\x129\n" +
+	"\x06parent\x18\x01 \x01(\tB!\xe2A\x01\x02\xfaA\x1a\x12\x18cloud.novacron/OperationR\x06parent\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\x12D\n" +
+	"\fresume_after\x18\v \x01(\v2!.novacron.cloud.v1.StreamPositionR\vresumeAfter\x12H\n" +
+	"\x12heartbeat_interval\x18\f \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12#\n" +
+	"\rskip_snapshot\x18\r \x01(\bR\fskipSnapshot\"T\n" +
+	"\x17WatchOperationsResponse\x129\n" +
+	"\x06events\x18\x01 \x03(\v2!.novacron.cloud.v1.OperationEventR\x06events2\xb4\x05\n" +
 	"\x11OperationsService\x12h\n" +
 	"\fGetOperation\x12&.novacron.cloud.v1.GetOperationRequest\x1a'.novacron.cloud.v1.GetOperationResponse\"\a\xb8\xbb\x18\x01\x90\x02\x01\x12n\n" +
 	"\x0eListOperations\x12(.novacron.cloud.v1.ListOperationsRequest\x1a).novacron.cloud.v1.ListOperationsResponse\"\a\xb8\xbb\x18\x01\x90\x02\x01\x12k\n" +
 	"\rWaitOperation\x12'.novacron.cloud.v1.WaitOperationRequest\x1a(.novacron.cloud.v1.WaitOperationResponse\"\a\xb8\xbb\x18\x01\x90\x02\x01\x12q\n" +
 	"\x0fCancelOperation\x12).novacron.cloud.v1.CancelOperationRequest\x1a*.novacron.cloud.v1.CancelOperationResponse\"\a\xb8\xbb\x18\x02\x90\x02\x02\x12p\n" +
-	"\x0eWatchOperation\x12(.novacron.cloud.v1.WatchOperationRequest\x1a).novacron.cloud.v1.WatchOperationResponse\"\a\xb8\xbb\x18\x01\x90\x02\x010\x01B`\n" +
+	"\x0eWatchOperation\x12(.novacron.cloud.v1.WatchOperationRequest\x1a).novacron.cloud.v1.WatchOperationResponse\"\a\xb8\xbb\x18\x01\x90\x02\x010\x01\x12s\n" +
+	"\x0fWatchOperations\x12).novacron.cloud.v1.WatchOperationsRequest\x1a*.novacron.cloud.v1.WatchOperationsResponse\"\a\xb8\xbb\x18\x01\x90\x02\x010\x01B`\n" +
 	"\x15com.novacron.cloud.v1P\x01ZEgithub.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1;cloudv1b\x06proto3"
 
 var (
@@ -619,7 +757,7 @@ func file_novacron_cloud_v1_operations_service_proto_rawDescGZIP() []byte {
 	return file_novacron_cloud_v1_operations_service_proto_rawDescData
 }
 
-var file_novacron_cloud_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_novacron_cloud_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_novacron_cloud_v1_operations_service_proto_goTypes = []any{
 	(*GetOperationRequest)(nil),     // 0: novacron.cloud.v1.GetOperationRequest
 	(*GetOperationResponse)(nil),    // 1: novacron.cloud.v1.GetOperationResponse
@@ -631,35 +769,42 @@ var file_novacron_cloud_v1_operations_service_proto_goTypes = []any{
 	(*CancelOperationResponse)(nil), // 7: novacron.cloud.v1.CancelOperationResponse
 	(*WatchOperationRequest)(nil),   // 8: novacron.cloud.v1.WatchOperationRequest
 	(*WatchOperationResponse)(nil),  // 9: novacron.cloud.v1.WatchOperationResponse
-	(*Operation)(nil),               // 10: novacron.cloud.v1.Operation
-	(*durationpb.Duration)(nil),     // 11: google.protobuf.Duration
-	(*StreamPosition)(nil),          // 12: novacron.cloud.v1.StreamPosition
-	(*OperationEvent)(nil),          // 13: novacron.cloud.v1.OperationEvent
+	(*WatchOperationsRequest)(nil),  // 10: novacron.cloud.v1.WatchOperationsRequest
+	(*WatchOperationsResponse)(nil), // 11: novacron.cloud.v1.WatchOperationsResponse
+	(*Operation)(nil),               // 12: novacron.cloud.v1.Operation
+	(*durationpb.Duration)(nil),     // 13: google.protobuf.Duration
+	(*StreamPosition)(nil),          // 14: novacron.cloud.v1.StreamPosition
+	(*OperationEvent)(nil),          // 15: novacron.cloud.v1.OperationEvent
 }
 var file_novacron_cloud_v1_operations_service_proto_depIdxs = []int32{
-	10, // 0: novacron.cloud.v1.GetOperationResponse.operation:type_name -> novacron.cloud.v1.Operation
-	10, // 1: novacron.cloud.v1.ListOperationsResponse.operations:type_name -> novacron.cloud.v1.Operation
-	11, // 2: novacron.cloud.v1.WaitOperationRequest.timeout:type_name -> google.protobuf.Duration
-	10, // 3: novacron.cloud.v1.WaitOperationResponse.operation:type_name -> novacron.cloud.v1.Operation
-	10, // 4: novacron.cloud.v1.CancelOperationResponse.operation:type_name -> novacron.cloud.v1.Operation
-	12, // 5: novacron.cloud.v1.WatchOperationRequest.resume_after:type_name -> novacron.cloud.v1.StreamPosition
-	11, // 6: novacron.cloud.v1.WatchOperationRequest.heartbeat_interval:type_name -> google.protobuf.Duration
-	13, // 7: novacron.cloud.v1.WatchOperationResponse.events:type_name -> novacron.cloud.v1.OperationEvent
-	0,  // 8: novacron.cloud.v1.OperationsService.GetOperation:input_type -> novacron.cloud.v1.GetOperationRequest
-	2,  // 9: novacron.cloud.v1.OperationsService.ListOperations:input_type -> novacron.cloud.v1.ListOperationsRequest
-	4,  // 10: novacron.cloud.v1.OperationsService.WaitOperation:input_type -> novacron.cloud.v1.WaitOperationRequest
-	6,  // 11: novacron.cloud.v1.OperationsService.CancelOperation:input_type -> novacron.cloud.v1.CancelOperationRequest
-	8,  // 12: novacron.cloud.v1.OperationsService.WatchOperation:input_type -> novacron.cloud.v1.WatchOperationRequest
-	1,  // 13: novacron.cloud.v1.OperationsService.GetOperation:output_type -> novacron.cloud.v1.GetOperationResponse
-	3,  // 14: novacron.cloud.v1.OperationsService.ListOperations:output_type -> novacron.cloud.v1.ListOperationsResponse
-	5,  // 15: novacron.cloud.v1.OperationsService.WaitOperation:output_type -> novacron.cloud.v1.WaitOperationResponse
-	7,  // 16: novacron.cloud.v1.OperationsService.CancelOperation:output_type -> novacron.cloud.v1.CancelOperationResponse
-	9,  // 17: novacron.cloud.v1.OperationsService.WatchOperation:output_type -> novacron.cloud.v1.WatchOperationResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 0: novacron.cloud.v1.GetOperationResponse.operation:type_name -> novacron.cloud.v1.Operation
+	12, // 1: novacron.cloud.v1.ListOperationsResponse.operations:type_name -> novacron.cloud.v1.Operation
+	13, // 2: novacron.cloud.v1.WaitOperationRequest.timeout:type_name -> google.protobuf.Duration
+	12, // 3: novacron.cloud.v1.WaitOperationResponse.operation:type_name -> novacron.cloud.v1.Operation
+	12, // 4: novacron.cloud.v1.CancelOperationResponse.operation:type_name -> novacron.cloud.v1.Operation
+	14, // 5: novacron.cloud.v1.WatchOperationRequest.resume_after:type_name -> novacron.cloud.v1.StreamPosition
+	13, // 6: novacron.cloud.v1.WatchOperationRequest.heartbeat_interval:type_name -> google.protobuf.Duration
+	15, // 7: novacron.cloud.v1.WatchOperationResponse.events:type_name -> novacron.cloud.v1.OperationEvent
+	14, // 8: novacron.cloud.v1.WatchOperationsRequest.resume_after:type_name -> novacron.cloud.v1.StreamPosition
+	13, // 9: novacron.cloud.v1.WatchOperationsRequest.heartbeat_interval:type_name -> google.protobuf.Duration
+	15, // 10: novacron.cloud.v1.WatchOperationsResponse.events:type_name -> novacron.cloud.v1.OperationEvent
+	0,  // 11: novacron.cloud.v1.OperationsService.GetOperation:input_type -> novacron.cloud.v1.GetOperationRequest
+	2,  // 12: novacron.cloud.v1.OperationsService.ListOperations:input_type -> novacron.cloud.v1.ListOperationsRequest
+	4,  // 13: novacron.cloud.v1.OperationsService.WaitOperation:input_type -> novacron.cloud.v1.WaitOperationRequest
+	6,  // 14: novacron.cloud.v1.OperationsService.CancelOperation:input_type -> novacron.cloud.v1.CancelOperationRequest
+	8,  // 15: novacron.cloud.v1.OperationsService.WatchOperation:input_type -> novacron.cloud.v1.WatchOperationRequest
+	10, // 16: novacron.cloud.v1.OperationsService.WatchOperations:input_type -> novacron.cloud.v1.WatchOperationsRequest
+	1,  // 17: novacron.cloud.v1.OperationsService.GetOperation:output_type -> novacron.cloud.v1.GetOperationResponse
+	3,  // 18: novacron.cloud.v1.OperationsService.ListOperations:output_type -> novacron.cloud.v1.ListOperationsResponse
+	5,  // 19: novacron.cloud.v1.OperationsService.WaitOperation:output_type -> novacron.cloud.v1.WaitOperationResponse
+	7,  // 20: novacron.cloud.v1.OperationsService.CancelOperation:output_type -> novacron.cloud.v1.CancelOperationResponse
+	9,  // 21: novacron.cloud.v1.OperationsService.WatchOperation:output_type -> novacron.cloud.v1.WatchOperationResponse
+	11, // 22: novacron.cloud.v1.OperationsService.WatchOperations:output_type -> novacron.cloud.v1.WatchOperationsResponse
+	17, // [17:23] is the sub-list for method output_type
+	11, // [11:17] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_novacron_cloud_v1_operations_service_proto_init() }
@@ -676,7 +821,7 @@ func file_novacron_cloud_v1_operations_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_novacron_cloud_v1_operations_service_proto_rawDesc), len(file_novacron_cloud_v1_operations_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

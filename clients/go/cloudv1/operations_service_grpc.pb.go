@@ -26,6 +26,7 @@ const (
 	OperationsService_WaitOperation_FullMethodName   = "/novacron.cloud.v1.OperationsService/WaitOperation"
 	OperationsService_CancelOperation_FullMethodName = "/novacron.cloud.v1.OperationsService/CancelOperation"
 	OperationsService_WatchOperation_FullMethodName  = "/novacron.cloud.v1.OperationsService/WatchOperation"
+	OperationsService_WatchOperations_FullMethodName = "/novacron.cloud.v1.OperationsService/WatchOperations"
 )
 
 // OperationsServiceClient is the client API for OperationsService service.
@@ -62,6 +63,11 @@ type OperationsServiceClient interface {
 	//
 	//	not known, or ended 30 days ago | NOT_FOUND RESOURCE_NOT_FOUND | forget it
 	WatchOperation(ctx context.Context, in *WatchOperationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOperationResponse], error)
+	// Streams all operations: a snapshot of those that are not done, then each change
+	// of any, on whatever replica it runs. Idempotent; see streams.proto.
+	//
+	//	no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
+	WatchOperations(ctx context.Context, in *WatchOperationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOperationsResponse], error)
 }
 
 type operationsServiceClient struct {
@@ -131,6 +137,25 @@ func (c *operationsServiceClient) WatchOperation(ctx context.Context, in *WatchO
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type OperationsService_WatchOperationClient = grpc.ServerStreamingClient[WatchOperationResponse]
 
+func (c *operationsServiceClient) WatchOperations(ctx context.Context, in *WatchOperationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOperationsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &OperationsService_ServiceDesc.Streams[1], OperationsService_WatchOperations_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchOperationsRequest, WatchOperationsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OperationsService_WatchOperationsClient = grpc.ServerStreamingClient[WatchOperationsResponse]
+
 // OperationsServiceServer is the server API for OperationsService service.
 // All implementations must embed UnimplementedOperationsServiceServer
 // for forward compatibility.
@@ -165,6 +190,11 @@ type OperationsServiceServer interface {
 	//
 	//	not known, or ended 30 days ago | NOT_FOUND RESOURCE_NOT_FOUND | forget it
 	WatchOperation(*WatchOperationRequest, grpc.ServerStreamingServer[WatchOperationResponse]) error
+	// Streams all operations: a snapshot of those that are not done, then each change
+	// of any, on whatever replica it runs. Idempotent; see streams.proto.
+	//
+	//	no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
+	WatchOperations(*WatchOperationsRequest, grpc.ServerStreamingServer[WatchOperationsResponse]) error
 	mustEmbedUnimplementedOperationsServiceServer()
 }
 
@@ -189,6 +219,9 @@ func (UnimplementedOperationsServiceServer) CancelOperation(context.Context, *Ca
 }
 func (UnimplementedOperationsServiceServer) WatchOperation(*WatchOperationRequest, grpc.ServerStreamingServer[WatchOperationResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchOperation not implemented")
+}
+func (UnimplementedOperationsServiceServer) WatchOperations(*WatchOperationsRequest, grpc.ServerStreamingServer[WatchOperationsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchOperations not implemented")
 }
 func (UnimplementedOperationsServiceServer) mustEmbedUnimplementedOperationsServiceServer() {}
 func (UnimplementedOperationsServiceServer) testEmbeddedByValue()                           {}
@@ -294,6 +327,17 @@ func _OperationsService_WatchOperation_Handler(srv interface{}, stream grpc.Serv
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type OperationsService_WatchOperationServer = grpc.ServerStreamingServer[WatchOperationResponse]
 
+func _OperationsService_WatchOperations_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchOperationsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(OperationsServiceServer).WatchOperations(m, &grpc.GenericServerStream[WatchOperationsRequest, WatchOperationsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OperationsService_WatchOperationsServer = grpc.ServerStreamingServer[WatchOperationsResponse]
+
 // OperationsService_ServiceDesc is the grpc.ServiceDesc for OperationsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -322,6 +366,11 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "WatchOperation",
 			Handler:       _OperationsService_WatchOperation_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchOperations",
+			Handler:       _OperationsService_WatchOperations_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -304,6 +304,72 @@ func (x *RegionHealth) GetError() *status.Status {
 	return nil
 }
 
+// Calls that fail at once, without asking the cloud, because too many before them
+// failed: the region does not answer, or it refuses the credentials. One call is let
+// through now and then to try; when it works, all are.
+type OpenCircuit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Region, in the cloud's own spelling; empty for calls that belong to none.
+	Region string `protobuf:"bytes,1,opt,name=region,proto3" json:"region,omitempty"`
+	// When the next call is let through to try.
+	RetryTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=retry_time,json=retryTime,proto3" json:"retry_time,omitempty"`
+	// What the others fail with.
+	Error         *status.Status `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenCircuit) Reset() {
+	*x = OpenCircuit{}
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenCircuit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenCircuit) ProtoMessage() {}
+
+func (x *OpenCircuit) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenCircuit.ProtoReflect.Descriptor instead.
+func (*OpenCircuit) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *OpenCircuit) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *OpenCircuit) GetRetryTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RetryTime
+	}
+	return nil
+}
+
+func (x *OpenCircuit) GetError() *status.Status {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
 // What the last probe found.
 type ProviderHealth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -315,6 +381,8 @@ type ProviderHealth struct {
 	ThrottledCalls int64 `protobuf:"varint,3,opt,name=throttled_calls,json=throttledCalls,proto3" json:"throttled_calls,omitempty"`
 	// When the credentials end; absent when they do not or it is not known.
 	CredentialsExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=credentials_expire_time,json=credentialsExpireTime,proto3" json:"credentials_expire_time,omitempty"`
+	// Where calls fail at once now; empty when they do not.
+	OpenCircuits []*OpenCircuit `protobuf:"bytes,5,rep,name=open_circuits,json=openCircuits,proto3" json:"open_circuits,omitempty"`
 	// What reading metrics has cost today.
 	MetricSpend   *MetricSpend `protobuf:"bytes,6,opt,name=metric_spend,json=metricSpend,proto3" json:"metric_spend,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -323,7 +391,7 @@ type ProviderHealth struct {
 
 func (x *ProviderHealth) Reset() {
 	*x = ProviderHealth{}
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[2]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +403,7 @@ func (x *ProviderHealth) String() string {
 func (*ProviderHealth) ProtoMessage() {}
 
 func (x *ProviderHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[2]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +416,7 @@ func (x *ProviderHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderHealth.ProtoReflect.Descriptor instead.
 func (*ProviderHealth) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{2}
+	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ProviderHealth) GetError() *status.Status {
@@ -379,6 +447,13 @@ func (x *ProviderHealth) GetCredentialsExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ProviderHealth) GetOpenCircuits() []*OpenCircuit {
+	if x != nil {
+		return x.OpenCircuits
+	}
+	return nil
+}
+
 func (x *ProviderHealth) GetMetricSpend() *MetricSpend {
 	if x != nil {
 		return x.MetricSpend
@@ -404,7 +479,7 @@ type MetricSpend struct {
 
 func (x *MetricSpend) Reset() {
 	*x = MetricSpend{}
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[3]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +491,7 @@ func (x *MetricSpend) String() string {
 func (*MetricSpend) ProtoMessage() {}
 
 func (x *MetricSpend) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[3]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +504,7 @@ func (x *MetricSpend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricSpend.ProtoReflect.Descriptor instead.
 func (*MetricSpend) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{3}
+	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *MetricSpend) GetBilled() int64 {
@@ -492,7 +567,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[4]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +579,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[4]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +592,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{4}
+	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Provider) GetName() string {
@@ -622,7 +697,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[5]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +709,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[5]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +722,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{5}
+	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Region) GetName() string {
@@ -734,12 +809,18 @@ const file_novacron_cloud_v1_provider_proto_rawDesc = "" +
 	"\fRegionHealth\x12\x16\n" +
 	"\x06region\x18\x01 \x01(\tR\x06region\x123\n" +
 	"\alatency\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\alatency\x12(\n" +
-	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x05error\"\xb5\x02\n" +
+	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x05error\"\x8a\x01\n" +
+	"\vOpenCircuit\x12\x16\n" +
+	"\x06region\x18\x01 \x01(\tR\x06region\x129\n" +
+	"\n" +
+	"retry_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tretryTime\x12(\n" +
+	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x05error\"\xfa\x02\n" +
 	"\x0eProviderHealth\x12(\n" +
 	"\x05error\x18\x01 \x01(\v2\x12.google.rpc.StatusR\x05error\x129\n" +
 	"\aregions\x18\x02 \x03(\v2\x1f.novacron.cloud.v1.RegionHealthR\aregions\x12'\n" +
 	"\x0fthrottled_calls\x18\x03 \x01(\x03R\x0ethrottledCalls\x12R\n" +
-	"\x17credentials_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x15credentialsExpireTime\x12A\n" +
+	"\x17credentials_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x15credentialsExpireTime\x12C\n" +
+	"\ropen_circuits\x18\x05 \x03(\v2\x1e.novacron.cloud.v1.OpenCircuitR\fopenCircuits\x12A\n" +
 	"\fmetric_spend\x18\x06 \x01(\v2\x1e.novacron.cloud.v1.MetricSpendR\vmetricSpend\"\xce\x01\n" +
 	"\vMetricSpend\x12\x16\n" +
 	"\x06billed\x18\x01 \x01(\x03R\x06billed\x12\x1b\n" +
@@ -794,47 +875,51 @@ func file_novacron_cloud_v1_provider_proto_rawDescGZIP() []byte {
 }
 
 var file_novacron_cloud_v1_provider_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_novacron_cloud_v1_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_novacron_cloud_v1_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_novacron_cloud_v1_provider_proto_goTypes = []any{
 	(ProviderState)(0),            // 0: novacron.cloud.v1.ProviderState
 	(*ProviderConfig)(nil),        // 1: novacron.cloud.v1.ProviderConfig
 	(*RegionHealth)(nil),          // 2: novacron.cloud.v1.RegionHealth
-	(*ProviderHealth)(nil),        // 3: novacron.cloud.v1.ProviderHealth
-	(*MetricSpend)(nil),           // 4: novacron.cloud.v1.MetricSpend
-	(*Provider)(nil),              // 5: novacron.cloud.v1.Provider
-	(*Region)(nil),                // 6: novacron.cloud.v1.Region
-	nil,                           // 7: novacron.cloud.v1.ProviderConfig.AuthEntry
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 9: google.protobuf.Struct
-	(*status.Status)(nil),         // 10: google.rpc.Status
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*OpenCircuit)(nil),           // 3: novacron.cloud.v1.OpenCircuit
+	(*ProviderHealth)(nil),        // 4: novacron.cloud.v1.ProviderHealth
+	(*MetricSpend)(nil),           // 5: novacron.cloud.v1.MetricSpend
+	(*Provider)(nil),              // 6: novacron.cloud.v1.Provider
+	(*Region)(nil),                // 7: novacron.cloud.v1.Region
+	nil,                           // 8: novacron.cloud.v1.ProviderConfig.AuthEntry
+	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 10: google.protobuf.Struct
+	(*status.Status)(nil),         // 11: google.rpc.Status
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_novacron_cloud_v1_provider_proto_depIdxs = []int32{
-	7,  // 0: novacron.cloud.v1.ProviderConfig.auth:type_name -> novacron.cloud.v1.ProviderConfig.AuthEntry
-	8,  // 1: novacron.cloud.v1.ProviderConfig.timeout:type_name -> google.protobuf.Duration
-	8,  // 2: novacron.cloud.v1.ProviderConfig.max_staleness:type_name -> google.protobuf.Duration
-	8,  // 3: novacron.cloud.v1.ProviderConfig.metrics_interval:type_name -> google.protobuf.Duration
-	9,  // 4: novacron.cloud.v1.ProviderConfig.options:type_name -> google.protobuf.Struct
-	8,  // 5: novacron.cloud.v1.RegionHealth.latency:type_name -> google.protobuf.Duration
-	10, // 6: novacron.cloud.v1.RegionHealth.error:type_name -> google.rpc.Status
-	10, // 7: novacron.cloud.v1.ProviderHealth.error:type_name -> google.rpc.Status
-	2,  // 8: novacron.cloud.v1.ProviderHealth.regions:type_name -> novacron.cloud.v1.RegionHealth
-	11, // 9: novacron.cloud.v1.ProviderHealth.credentials_expire_time:type_name -> google.protobuf.Timestamp
-	4,  // 10: novacron.cloud.v1.ProviderHealth.metric_spend:type_name -> novacron.cloud.v1.MetricSpend
-	8,  // 11: novacron.cloud.v1.MetricSpend.widened_interval:type_name -> google.protobuf.Duration
-	11, // 12: novacron.cloud.v1.MetricSpend.reset_time:type_name -> google.protobuf.Timestamp
-	0,  // 13: novacron.cloud.v1.Provider.state:type_name -> novacron.cloud.v1.ProviderState
-	11, // 14: novacron.cloud.v1.Provider.create_time:type_name -> google.protobuf.Timestamp
-	11, // 15: novacron.cloud.v1.Provider.observe_time:type_name -> google.protobuf.Timestamp
-	1,  // 16: novacron.cloud.v1.Provider.config:type_name -> novacron.cloud.v1.ProviderConfig
-	3,  // 17: novacron.cloud.v1.Provider.health:type_name -> novacron.cloud.v1.ProviderHealth
-	11, // 18: novacron.cloud.v1.Region.observe_time:type_name -> google.protobuf.Timestamp
-	9,  // 19: novacron.cloud.v1.Region.provider_data:type_name -> google.protobuf.Struct
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	8,  // 0: novacron.cloud.v1.ProviderConfig.auth:type_name -> novacron.cloud.v1.ProviderConfig.AuthEntry
+	9,  // 1: novacron.cloud.v1.ProviderConfig.timeout:type_name -> google.protobuf.Duration
+	9,  // 2: novacron.cloud.v1.ProviderConfig.max_staleness:type_name -> google.protobuf.Duration
+	9,  // 3: novacron.cloud.v1.ProviderConfig.metrics_interval:type_name -> google.protobuf.Duration
+	10, // 4: novacron.cloud.v1.ProviderConfig.options:type_name -> google.protobuf.Struct
+	9,  // 5: novacron.cloud.v1.RegionHealth.latency:type_name -> google.protobuf.Duration
+	11, // 6: novacron.cloud.v1.RegionHealth.error:type_name -> google.rpc.Status
+	12, // 7: novacron.cloud.v1.OpenCircuit.retry_time:type_name -> google.protobuf.Timestamp
+	11, // 8: novacron.cloud.v1.OpenCircuit.error:type_name -> google.rpc.Status
+	11, // 9: novacron.cloud.v1.ProviderHealth.error:type_name -> google.rpc.Status
+	2,  // 10: novacron.cloud.v1.ProviderHealth.regions:type_name -> novacron.cloud.v1.RegionHealth
+	12, // 11: novacron.cloud.v1.ProviderHealth.credentials_expire_time:type_name -> google.protobuf.Timestamp
+	3,  // 12: novacron.cloud.v1.ProviderHealth.open_circuits:type_name -> novacron.cloud.v1.OpenCircuit
+	5,  // 13: novacron.cloud.v1.ProviderHealth.metric_spend:type_name -> novacron.cloud.v1.MetricSpend
+	9,  // 14: novacron.cloud.v1.MetricSpend.widened_interval:type_name -> google.protobuf.Duration
+	12, // 15: novacron.cloud.v1.MetricSpend.reset_time:type_name -> google.protobuf.Timestamp
+	0,  // 16: novacron.cloud.v1.Provider.state:type_name -> novacron.cloud.v1.ProviderState
+	12, // 17: novacron.cloud.v1.Provider.create_time:type_name -> google.protobuf.Timestamp
+	12, // 18: novacron.cloud.v1.Provider.observe_time:type_name -> google.protobuf.Timestamp
+	1,  // 19: novacron.cloud.v1.Provider.config:type_name -> novacron.cloud.v1.ProviderConfig
+	4,  // 20: novacron.cloud.v1.Provider.health:type_name -> novacron.cloud.v1.ProviderHealth
+	12, // 21: novacron.cloud.v1.Region.observe_time:type_name -> google.protobuf.Timestamp
+	10, // 22: novacron.cloud.v1.Region.provider_data:type_name -> google.protobuf.Struct
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_novacron_cloud_v1_provider_proto_init() }
@@ -843,14 +928,14 @@ func file_novacron_cloud_v1_provider_proto_init() {
 		return
 	}
 	file_novacron_cloud_v1_provider_proto_msgTypes[0].OneofWrappers = []any{}
-	file_novacron_cloud_v1_provider_proto_msgTypes[3].OneofWrappers = []any{}
+	file_novacron_cloud_v1_provider_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_novacron_cloud_v1_provider_proto_rawDesc), len(file_novacron_cloud_v1_provider_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

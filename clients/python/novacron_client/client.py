@@ -1,7 +1,8 @@
 """A connection to a server of NovaCron Cloud."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from novacron.cloud.v1 import (
     metrics_service_pb2,
     metrics_service_pb2_grpc,
     operations_pb2,
+    operations_service_pb2,
     operations_service_pb2_grpc,
     provider_service_pb2_grpc,
     streams_pb2,
@@ -74,6 +76,41 @@ class Client(Calls):
         """A handle on an operation that was started before, here or elsewhere; sends nothing."""
         return Operation(self, operations_pb2.Operation(name=name))
 
+    async def watch_operations(
+        self, parent: str = "providers/-", *, filter: str = "", skip_snapshot: bool = False
+    ) -> AsyncGenerator[operations_pb2.Operation, None]:
+        """Every operation that is not done, then each change of any; endless, reconnects and resumes by itself.
+
+            async with aclosing(client.watch_operations(filter='state = "FAILED"')) as changes:
+                async for operation in changes: ...
+
+        Only the newest form of an operation is owed: of two changes the first one may be left out. After the server
+        lost the position, what is under way comes once more.
+
+        Args:
+            parent: "providers/{provider}", or "providers/-" for all.
+            filter: Conditions as in ListOperations; an operation that no longer meets them comes once more.
+            skip_snapshot: Begin with what changes, without what is under way.
+
+        Raises CloudError for what no new connection mends.
+        """
+
+        def dial(position: streams_pb2.StreamPosition | None) -> Any:
+            request = operations_service_pb2.WatchOperationsRequest(
+                parent=parent,
+                filter=filter,
+                resume_after=position,
+                heartbeat_interval=duration(HEARTBEAT),
+                skip_snapshot=skip_snapshot,
+            )
+            return self.operations.WatchOperations(request)
+
+        follower: Follower[operations_pb2.OperationEvent] = self.follower(dial, "WatchOperations")
+        async with aclosing(follower.events()) as events:
+            async for event in events:
+                if event.HasField("operation"):
+                    yield event.operation
+
     def stream_metrics(
         self,
         parent: str = "providers/-",
@@ -134,7 +171,8 @@ class Client(Calls):
     async def _call(self, request: Message, timeout: float) -> Any:
         rpc = rpc_of(request)
         if rpc.streaming:
-            raise TypeError(f"{rpc.name} answers with a stream: use `stream_metrics`, `operation.watch` or the stub")
+            ways = "`stream_metrics`, `watch_operations` or `operation.watch`"
+            raise TypeError(f"{rpc.name} answers with a stream: use {ways}, or the stub")
         sent = rpc.with_request_id(request)
         send = getattr(self._stubs[rpc.service], rpc.name)
         clock = asyncio.get_running_loop().time

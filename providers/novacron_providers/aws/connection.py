@@ -13,7 +13,7 @@ from novacron_providers.aws.rates import RATES
 from novacron_providers.aws.regions import Regions
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CredentialsInvalid, InvalidArgument
-from novacron_providers.contract.provider import Area, Connection, Identity, Settings
+from novacron_providers.contract.provider import Area, Connection, Identity, OpenCircuit, Settings
 from novacron_providers.kit.settings import check_shared, check_url, make_callers, read_options
 
 # Options of this kind of provider, with their defaults, in seconds: how often EC2 publishes a metric without detailed
@@ -63,6 +63,9 @@ class AwsConnection(Connection):
 
     def throttled_calls(self) -> int:
         return self._callers.throttled_last_hour()
+
+    def circuits(self) -> Sequence[OpenCircuit]:
+        return self._callers.circuits()
 
     async def close(self) -> None:
         await self._client.close()

@@ -14,7 +14,7 @@ from novacron_providers.azure.rates import RATES
 from novacron_providers.azure.regions import Regions
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CredentialsInvalid, InvalidArgument, NotFound
-from novacron_providers.contract.provider import Area, Connection, Identity, Settings
+from novacron_providers.contract.provider import Area, Connection, Identity, OpenCircuit, Settings
 from novacron_providers.kit.settings import check_shared, check_url, make_callers, read_options
 
 # Options of this kind of provider, with their defaults; numbers are seconds.
@@ -94,6 +94,9 @@ class AzureConnection(Connection):
 
     def throttled_calls(self) -> int:
         return self._callers.throttled_last_hour()
+
+    def circuits(self) -> Sequence[OpenCircuit]:
+        return self._callers.circuits()
 
     async def close(self) -> None:
         await self._client.close()

@@ -16,16 +16,20 @@ class Call:
 
     Attributes:
         principal: The caller, as the server knows them.
+        peer: Where they connected from, as gRPC names it; empty for the server itself.
         method: "ProviderService/ListInstances"; for logs and spans.
         request_id: The caller's request_id; empty when there is none.
         deadline: On time.monotonic(); None when the caller set none.
+        urgent: Part of a change: goes before others that wait for the same rate limit.
         clock: For waiting (back-off); the deadline is always on the machine's clock, as gRPC's is.
     """
 
     principal: str = "anonymous"
+    peer: str = ""
     method: str = ""
     request_id: str = ""
     deadline: float | None = None
+    urgent: bool = False
     clock: Clock = field(default_factory=SystemClock)
 
     def remaining(self) -> float | None:
@@ -62,16 +66,34 @@ class Op(Protocol):
         send: Callable[[str], Awaitable[str]],
         *,
         title: str = "",
+        resource: common_pb2.ResourceRef | None = None,
+        find: Callable[[], Awaitable[str | None]] | None = None,
+        was: str = "",
         cleanup: bool = False,
         checks: bool = False,
     ) -> str:
         """Run `send` to its end at most once, also over restarts, and return what it returned.
 
-        `send` gets the idempotency token of the step ("nvc1-" and 48 hex digits, 53 characters). A restart between
-        sending and recording sends again with the same token; a cloud call without a token must look before it sends.
-        An error of the tree is an outcome too and is raised again by a recovered run. A name is used once in an
-        operation. A cancelled operation raises Cancelled here unless `cleanup`. A read whose answer steers which steps
-        follow is itself a step; one that changes nothing says `checks` and is run with validate_only too.
+        That it may be sent is written down first. Where the answer is lost, by the cloud or by a crash, it is sent
+        again with the same token, for a minute; then the step ends with OutcomeUnknown. An error of the tree is an
+        outcome too and is raised again by a recovered run. A cancelled operation raises Cancelled here unless
+        `cleanup`.
+
+        Args:
+            name: Used once in an operation. Where it changes from one version to the next, `was` says the old one:
+                an operation that had begun the step goes on with its token. A step that was begun, and is neither
+                asked for nor planned by the version that goes on, ends the operation before anything else is sent.
+            send: Gets the idempotency token of the step: "nvc1-" and 48 hex digits, 53 characters.
+            title: For people.
+            resource: What it works on, when that has a name already.
+            find: For a call that takes no token. After a lost answer it looks for what was sent, twice and at least
+                two seconds apart, because clouds show changes late: text is the outcome, None in both lets it be sent
+                again, and an error says that nobody can tell, so that it is not sent again.
+            was: The name in an earlier version.
+            cleanup: It undoes what came before. It runs in a cancelled operation too, and a failure of it is a warning
+                of the operation: the step gives "" then, and what it would have removed stays a target.
+            checks: It changes nothing: it is run with validate_only too, and again after a crash without further ado.
+                A read whose answer steers which steps follow is such a step.
         """
 
     async def until(
@@ -80,17 +102,25 @@ class Op(Protocol):
         probe: Callable[[], Awaitable[float]],
         *,
         title: str = "",
+        resource: common_pb2.ResourceRef | None = None,
+        cleanup: bool = False,
         interval: float = 1.0,
         timeout: float = 600.0,
     ) -> None:
         """A step that polls `probe` until it gives 1.0 (0..1 is progress), every `interval` seconds.
 
-        Raises WaitTimedOut after `timeout` seconds, Cancelled when asked to stop. Transient errors of the probe are
-        waited out; other errors of the tree end the step.
+        Raises WaitTimedOut after `timeout` seconds, Cancelled when asked to stop; with `cleanup` it raises nothing, as
+        a step does. Transient errors of the probe are waited out; other errors of the tree end the step.
         """
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
-        """Tell what exists in the cloud because of this operation, as soon as the cloud has named it."""
+        """Tell what exists in the cloud because of this operation, as soon as the cloud has named it.
+
+        Told between two steps, it is also the resource of the one before, if that has none.
+        """
+
+    def gone(self, name: str) -> None:
+        """Tell that a target does not exist any more: a failed operation leaves its targets behind, but not this."""
 
     def log(self, text: str) -> None:
         """Write a line for people who follow the operation."""

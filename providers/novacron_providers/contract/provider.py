@@ -13,6 +13,7 @@ from novacron.cloud.v1 import capabilities_pb2, provider_pb2
 
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock, SystemClock
+from novacron_providers.contract.errors import CloudError
 from novacron_providers.contract.secret import Secret
 
 
@@ -33,6 +34,21 @@ class Identity:
     account: str
     principal: str = ""
     expire_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCircuit:
+    """Calls that fail at once for now, because too many before them failed.
+
+    Attributes:
+        region: Whose calls they are; empty for those that belong to no region.
+        retry_time: When one is let through to try, seconds since 1970.
+        error: What they fail with: Unavailable or CredentialsInvalid.
+    """
+
+    region: str
+    retry_time: float
+    error: CloudError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +94,10 @@ class Connection(ABC):
     @abstractmethod
     def throttled_calls(self) -> int:
         """Calls that the cloud throttled in the last hour."""
+
+    def circuits(self) -> Sequence[OpenCircuit]:
+        """Where calls fail at once for now; nowhere, for an adapter that always asks its cloud."""
+        return ()
 
     @abstractmethod
     async def close(self) -> None:

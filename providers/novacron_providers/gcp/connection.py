@@ -8,7 +8,7 @@ from novacron.cloud.v1 import provider_pb2
 
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CredentialsInvalid, InvalidArgument, NotFound
-from novacron_providers.contract.provider import Area, Connection, Identity, Settings
+from novacron_providers.contract.provider import Area, Connection, Identity, OpenCircuit, Settings
 from novacron_providers.gcp.auth import Auth
 from novacron_providers.gcp.client import Client, Endpoints
 from novacron_providers.gcp.compute import ComputeEngine
@@ -79,6 +79,9 @@ class GcpConnection(Connection):
 
     def throttled_calls(self) -> int:
         return self._callers.throttled_last_hour()
+
+    def circuits(self) -> Sequence[OpenCircuit]:
+        return self._callers.circuits()
 
     async def close(self) -> None:
         await self._client.close()

@@ -4,14 +4,18 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from math import inf
 from typing import Any, TypeVar
 
 from opentelemetry import metrics, trace
 
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock, SystemClock
-from novacron_providers.contract.errors import CloudError, DeadlineExceeded, Throttled, Unavailable
+from novacron_providers.contract.errors import CloudError, CredentialsInvalid, DeadlineExceeded, Throttled, Unavailable
+from novacron_providers.contract.provider import OpenCircuit
+from novacron_providers.kit.breaker import Breaker, Lock
 from novacron_providers.kit.rates import Pace, Rate
 
 T = TypeVar("T")
@@ -20,8 +24,9 @@ T = TypeVar("T")
 READ_LIMIT, MUTATION_LIMIT = 30.0, 60.0
 # Seconds of a deadline that are kept back, so that the answer still reaches the caller.
 RESERVE = 0.2
-# Full jitter: a random wait up to FIRST_WAIT, doubled at each retry up to LONGEST_WAIT, in seconds.
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+# Full jitter: a random wait up to FIRST_WAIT, doubled at each retry up to LONGEST_WAIT, in seconds. After a throttle it
+# begins with more, so that the attempts last until the rate has come down.
+FIRST_WAIT, FIRST_WAIT_THROTTLED, LONGEST_WAIT = 0.1, 1.0, 5.0
 # Retries that a region may owe in an outage; each call earns a part of one, each retry that helps earns itself back.
 # So faults of 30 % are hidden, and an outage costs 1.2 requests a call instead of 5.
 BUDGET, EARNED_BY_CALL, EARNED_BY_SUCCESS = 50.0, 0.2, 1.0
@@ -42,7 +47,7 @@ class Callers:
         provider: Id of the provider; in every error, span and metric.
         timeout: Upper bound on one attempt, in seconds.
         attempts: Most attempts of one call.
-        rates: What the cloud grants each family of calls; families that are not listed are not paced.
+        rates: What the cloud grants each family of calls; the others are paced once the cloud throttles them.
         clock: For waits and for the last hour. Deadlines and timeouts are on the machine's clock.
     """
 
@@ -84,6 +89,10 @@ class Callers:
             self._throttled.popleft()
         return len(self._throttled)
 
+    def circuits(self) -> Sequence[OpenCircuit]:
+        """Regions whose calls fail at once for now, and why."""
+        return [circuit for caller in self._of.values() for circuit in caller.circuits()]
+
     def keep(self, sent: asyncio.Future[Any]) -> None:
         """Hold on to a change that was sent until it has ended, though nobody may wait for it any longer."""
         self._unsettled.add(sent)
@@ -108,6 +117,7 @@ class Caller:
         self._callers, self._region = callers, region
         self._budget = BUDGET
         self._paces: dict[str, Pace] = {}
+        self._breaker, self._lock = Breaker(callers.clock), Lock(callers.clock)
 
     async def call(
         self,
@@ -127,10 +137,11 @@ class Caller:
             call: Whose deadline holds. Without one the limit is 30 s, or 60 s for a change.
             mutates: It changes something. Once sent it is not cancelled with its caller, and the error that is raised
                 in the end says in `sent` whether any attempt may have had an effect.
-            family: Calls that share a rate limit of the cloud.
+            family: Calls that share a rate limit of the cloud; by itself when empty.
 
         Raises what `send` raised last; DeadlineExceeded when the caller's time is up; Throttled when the account's turn
-        at the family comes after the deadline.
+        at the family comes after the deadline; Unavailable or CredentialsInvalid, at once and with nothing sent, while
+        the region does not answer or refuses the credentials.
         """
         began = self._callers.clock.monotonic()
         labels = {"provider": self._callers.provider, "region": self._region, "action": action}
@@ -149,7 +160,7 @@ class Caller:
             run = _Run(self._callers, self._region, action, call, mutates)
             outcome = "INTERNAL"
             try:
-                answer = await self._until_it_works(run, send, family)
+                answer = await self._guarded(run, send, family or action)
                 outcome = "OK"
                 return answer
             except CloudError as error:
@@ -170,13 +181,70 @@ class Caller:
         if family in self._paces:
             self._paces[family].left(calls)
 
+    def circuits(self) -> list[OpenCircuit]:
+        """What keeps calls from this region for now."""
+        found = []
+        for circuit, error in ((self._breaker, self._silent), (self._lock, self._refused)):
+            if (seconds := circuit.open_for()) is not None:
+                found.append(OpenCircuit(self._region, self._callers.clock.time() + seconds, error(seconds)))
+        return found
+
+    async def _guarded(self, run: "_Run", send: Callable[[float], Awaitable[T]], family: str) -> T:
+        """Call if the region is not shut off, and learn from what comes of it."""
+        trial = self._lock.open_for() is not None
+        for circuit, error in ((self._breaker, self._silent), (self._lock, self._refused)):
+            if (seconds := circuit.admit()) is not None:
+                refusal = error(seconds)
+                run.conclude(refusal)
+                raise refusal
+        try:
+            answer = await self._until_it_works(run, send, family)
+        except DeadlineExceeded:
+            # Whose fault it was is not known.
+            raise
+        except Unavailable:
+            self._breaker.failed(may_open=self._budget < 1.0 or self._callers.attempts == 1)
+            raise
+        except CredentialsInvalid:
+            self._breaker.answered()
+            self._lock.refused(trial=trial)
+            raise
+        except CloudError as error:
+            if run.attempts:
+                self._breaker.answered()
+            if run.attempts and not isinstance(error, Throttled):
+                self._lock.accepted()
+            raise
+        self._breaker.answered()
+        self._lock.accepted()
+        return answer
+
+    def _silent(self, seconds: float) -> CloudError:
+        return Unavailable(
+            f"{self._region or self._callers.kind} has not been answering, so calls fail at once; the next try is in "
+            f"{seconds:.0f} s",
+            retry_after=seconds,
+        )
+
+    def _refused(self, seconds: float) -> CloudError:
+        return CredentialsInvalid(
+            f"{self._region or self._callers.kind} has refused the credentials again and again; the next try is in "
+            f"{seconds:.0f} s; renew them with UpdateProvider",
+            retry_after=seconds,
+        )
+
     async def _until_it_works(self, run: "_Run", send: Callable[[float], Awaitable[T]], family: str) -> T:
         self._budget = min(BUDGET, self._budget + EARNED_BY_CALL)
+        pace = self._paces.get(family)
+        if pace is None:
+            pace = self._paces[family] = Pace(self._callers.rates.get(family), self._callers.clock)
         while True:
-            await self._turn(run, family)
+            await _turn(run, pace)
             try:
                 answer = await run.attempt(send)
             except CloudError as error:
+                if isinstance(error, Throttled):
+                    pace.throttled()
                 wait = run.wait_after(error)
                 if wait is None or self._budget < 1.0:
                     run.conclude(error)
@@ -188,34 +256,27 @@ class Caller:
                     self._budget = min(BUDGET, self._budget + EARNED_BY_SUCCESS)
                 return answer
 
-    async def _turn(self, run: "_Run", family: str) -> None:
-        """Wait until the cloud's published rate allows one more call of the family."""
-        rate = self._callers.rates.get(family)
-        if rate is None:
-            return
-        clock = self._callers.clock
-        if family not in self._paces:
-            self._paces[family] = Pace(rate, clock.monotonic())
-        pace = self._paces[family]
-        if run.remaining() <= 0:
-            # Not a throttle: no turn, however soon, would be soon enough.
-            over = run.too_late(sent=False)
-            run.conclude(over)
-            raise over
-        seconds = pace.wait(clock.monotonic(), run.remaining())
-        if seconds is None:
-            late = Throttled(
-                f"{run.action}: the cloud allows {rate.per_second:g} calls a second and others wait before this one; "
-                "repeat later"
-            )
-            run.conclude(late)
-            raise late
-        if seconds:
-            try:
-                await clock.sleep(seconds)
-            except BaseException:
-                pace.give_back()
-                raise
+
+async def _turn(run: "_Run", pace: Pace) -> None:
+    """Wait until the cloud's rate allows one more call."""
+    left = run.remaining()
+    if left <= 0:
+        # Not a throttle: no turn, however soon, would be soon enough.
+        over = run.too_late(sent=False)
+        run.conclude(over)
+        raise over
+    in_time = False
+    with suppress(TimeoutError):
+        # More urgent calls, and a throttle, can put off a turn that was in time.
+        async with asyncio.timeout(None if left == inf else left):
+            in_time = await pace.turn(left, urgent=run.urgent)
+    if not in_time:
+        late = Throttled(
+            f"{run.action}: the cloud takes {pace.per_second:.3g} calls a second now and others wait before this one; "
+            "repeat later"
+        )
+        run.conclude(late)
+        raise late
 
 
 class _Run:
@@ -223,6 +284,7 @@ class _Run:
 
     def __init__(self, callers: Callers, region: str, action: str, call: Call, mutates: bool) -> None:
         self.action = action
+        self.urgent = mutates or call.urgent
         self.attempts = 0
         self._callers, self._region = callers, region
         self._call, self._mutates = call, mutates
@@ -233,7 +295,7 @@ class _Run:
         """Seconds left for attempts and waits; endless before the first attempt of a call without a deadline."""
         left = self._call.remaining()
         if left is None:
-            left = float("inf") if self._limit is None else self._limit - time.monotonic()
+            left = inf if self._limit is None else self._limit - time.monotonic()
         return left - RESERVE
 
     async def attempt(self, send: Callable[[float], Awaitable[T]]) -> T:
@@ -271,7 +333,8 @@ class _Run:
         """Seconds to wait before the next attempt; None when there must be none."""
         if not error.transient or self.attempts >= self._callers.attempts:
             return None
-        upper = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (self.attempts - 1))
+        first = FIRST_WAIT_THROTTLED if isinstance(error, Throttled) else FIRST_WAIT
+        upper = min(LONGEST_WAIT, first * 2.0 ** (self.attempts - 1))
         wait = max(upper * self._callers.jitter(), error.retry_after or 0.0)
         return wait if wait < self.remaining() else None
 

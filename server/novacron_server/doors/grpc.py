@@ -112,6 +112,7 @@ class GrpcDoor:
         left = context.time_remaining()
         return Call(
             principal="local",
+            peer=context.peer(),
             method=rpc.path,
             deadline=None if left is None or left > FOREVER else time.monotonic() + left,
             clock=self._clock,

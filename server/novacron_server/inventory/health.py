@@ -89,15 +89,16 @@ class Health:
         failing = [region for region in self.regions.values() if region.error]
         if self.error or (failing and len(failing) == len(self.regions)):
             return provider_pb2.PROVIDER_STATE_UNAVAILABLE
-        if failing or self._throttling:
+        if failing or self._throttling or self.connection.circuits():
             return provider_pb2.PROVIDER_STATE_DEGRADED
         return provider_pb2.PROVIDER_STATE_CONNECTING if self.observed is None else provider_pb2.PROVIDER_STATE_ACTIVE
 
     def message(self) -> provider_pb2.ProviderHealth:
         """As the contract has it."""
         found = provider_pb2.ProviderHealth(throttled_calls=self.connection.throttled_calls())
-        failing = next((region.error for region in self.regions.values() if region.error), None)
-        if error := self.error or failing:
+        circuits = self.connection.circuits()
+        errors = [self.error, *(region.error for region in self.regions.values()), *(c.error for c in circuits)]
+        if error := next(filter(None, errors), None):
             found.error.CopyFrom(to_status(error))
         for name, region in sorted(self.regions.items()):
             entry = found.regions.add(region=name)
@@ -105,6 +106,9 @@ class Health:
                 entry.latency.FromNanoseconds(round(region.latency * 1e9))
             if region.error:
                 entry.error.CopyFrom(to_status(region.error))
+        for circuit in circuits:
+            shut = found.open_circuits.add(region=circuit.region, error=to_status(circuit.error))
+            shut.retry_time.FromNanoseconds(round(circuit.retry_time * 1e9))
         if self.identity and self.identity.expire_time is not None:
             found.credentials_expire_time.FromNanoseconds(round(self.identity.expire_time * 1e9))
         return found

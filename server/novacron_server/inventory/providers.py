@@ -126,6 +126,19 @@ class Providers:
             raise registered.fault or Unsupported("the provider has no connection")
         return registered.health.connection
 
+    def of_account(self, name: str) -> list[Connection]:
+        """Connections that may lead to the same account as that of a provider, its own among them."""
+        one = self._known.get(name)
+        if one is None or one.health is None:
+            return []
+        account = one.health.identity.account if one.health.identity else None
+        others = [r.health for r in self._known.values() if r.row.kind == one.row.kind and r.health]
+        return [
+            health.connection
+            for health in others
+            if health is one.health or not account or not health.identity or health.identity.account == account
+        ]
+
     def config(self, name: str) -> provider_pb2.ProviderConfig:
         """Configuration of a provider, without auth; raises NotFound."""
         return self.get(name).config

@@ -23,10 +23,8 @@ from novacron_providers.contract.paging import decode_token, encode_token, page_
 from novacron_providers.contract.secret import Secret
 
 from novacron_server.inventory.providers import Providers, Registered
+from novacron_server.inventory.reads import max_staleness
 from novacron_server.state.providers import ProviderRow
-
-# Age in seconds of state and health where neither request nor configuration names one.
-MAX_STALENESS = 30.0
 
 
 class ProvidersService:
@@ -205,11 +203,7 @@ async def _refresh(
     """Bring state and health to the age that the request, else the configuration, allows."""
     if registered.health is None:
         return
-    limit = MAX_STALENESS
-    for message in (registered.config, request):
-        if message.HasField("max_staleness"):
-            limit = message.max_staleness.ToNanoseconds() / 1e9
-    await registered.health.refresh(call, limit)
+    await registered.health.refresh(call, max_staleness(request, registered.config))
 
 
 def _etag(row: ProviderRow) -> str:

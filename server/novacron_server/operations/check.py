@@ -35,6 +35,9 @@ class CheckingOp:
         send: Callable[[str], Awaitable[str]],
         *,
         title: str = "",
+        resource: common_pb2.ResourceRef | None = None,
+        find: Callable[[], Awaitable[str | None]] | None = None,
+        was: str = "",
         cleanup: bool = False,
         checks: bool = False,
     ) -> str:
@@ -48,12 +51,17 @@ class CheckingOp:
         probe: Callable[[], Awaitable[float]],
         *,
         title: str = "",
+        resource: common_pb2.ResourceRef | None = None,
+        cleanup: bool = False,
         interval: float = 1.0,
         timeout: float = 600.0,
     ) -> None:
         raise CheckPassed
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
+        pass
+
+    def gone(self, name: str) -> None:
         pass
 
     def log(self, text: str) -> None:

@@ -20,6 +20,7 @@ from novacron_server.operations.failpoint import failpoint
 from novacron_server.state import journal
 from novacron_server.state.errors import StoreUnavailable
 from novacron_server.state.journal import Claimed, Intent, Outcome
+from novacron_server.state.records import forget_records
 from novacron_server.state.store import Store
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ SWEEP = 2.0
 SAFE_SHARE = 0.9
 # Seconds that runs get to leave when the server stops.
 LEAVE = 5.0
-# Seconds that an ended operation is kept, and between two looks for older ones.
-KEPT, FORGET_EVERY = 30 * 24 * 3600.0, 3600.0
+# Seconds that an ended operation is kept, and the record of a mutation, and between two looks for older ones.
+KEPT, RECORD_KEPT, FORGET_EVERY = 30 * 24 * 3600.0, 365 * 24 * 3600.0, 3600.0
 # Seconds between attempts to write what must be written.
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0
 
@@ -46,7 +47,7 @@ class Engine:
 
     Args:
         store: Where the journal is.
-        clock: For how long ended operations are kept.
+        clock: For how long ended operations and records are kept.
         replica: Name among the processes that share the database; empty when it is the only one, which then owns
             everything and needs no lease.
         lease: Seconds after which others take over what a silent replica owns; on the database's clock.
@@ -81,8 +82,7 @@ class Engine:
         """Take over what has no living owner and go on with it; returns how many operations those are."""
         if self._alone:
             await self._store.write(partial(journal.adopt, owner=self.owner, lease=self._lease, everything=True))
-        await self._sweep()
-        recovered = len(self._running)
+        recovered = await self._sweep()
         self._sweeper = asyncio.create_task(self._sweep_on(), name="operations sweeper")
         return recovered
 
@@ -107,7 +107,7 @@ class Engine:
 
         An attempt that raises has no outcome, and the step is run again by the next run.
         """
-        outcomes = self._running[operation][1].outcomes
+        outcomes = self.claimed(operation).outcomes
         if name in outcomes:
             return outcomes[name]
         failpoint(f"before:{name}")
@@ -117,9 +117,22 @@ class Engine:
         if kept is None:
             self.lost(operation)
             raise asyncio.CancelledError("another replica owns the operation")
+        self.claimed(operation).begun.discard(name)
         outcomes[name] = kept
         failpoint(f"kept:{name}")
         return kept
+
+    async def begin_step(self, operation: str, name: str) -> None:
+        """Write down that a step may be sent from now on."""
+        if not await self.durably(partial(journal.begin_step, owner=self.owner, id_=operation, name=name)):
+            self.lost(operation)
+            raise asyncio.CancelledError("another replica owns the operation")
+        self.claimed(operation).begun.add(name)
+        failpoint(f"begun:{name}")
+
+    def claimed(self, operation: str) -> Claimed:
+        """What the journal holds of an operation that runs here."""
+        return self._running[operation][1]
 
     async def may_send(self) -> None:
         """Return when it is certain that no other process runs what this one owns; ask before everything that is sent.
@@ -192,8 +205,11 @@ class Engine:
             except Exception:
                 _logger.exception("the sweep failed")
 
-    async def _sweep(self) -> None:
-        """Renew what is owned, take over what is abandoned, and see that exactly what is owned runs here."""
+    async def _sweep(self) -> int:
+        """Renew what is owned, take over what is abandoned, and see that exactly what is owned runs here.
+
+        Gives how many operations it went on with.
+        """
         running = set(self._running)
         asked = _monotonic()
         owned = await self._store.write(partial(_hold, owner=self.owner, lease=self._lease))
@@ -206,13 +222,18 @@ class Engine:
             if cancel:
                 self._cancel(operation)
         idle = [operation for operation in owned if operation not in self._running and operation not in self._starting]
+        gone_on_with = 0
         if idle:
             for claimed in await self._store.read(partial(journal.load, owner=self.owner, ids=idle)):
                 if claimed.id not in self._running:
                     self._spawn(claimed)
+                    gone_on_with += 1
         if _monotonic() >= self._forget_next:
             self._forget_next = _monotonic() + FORGET_EVERY
-            await self._store.write(partial(journal.forget, before=self._clock.time() - KEPT))
+            now = self._clock.time()
+            await self._store.write(partial(journal.forget, before=now - KEPT))
+            await self._store.write(partial(forget_records, before=now - RECORD_KEPT))
+        return gone_on_with
 
 
 def _hold(connection: Connection, owner: str, lease: float) -> dict[str, bool]:

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import status_pb2
 from novacron.cloud.v1 import common_pb2, operations_pb2, operations_service_pb2
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import Cancelled, to_status
@@ -42,7 +43,7 @@ class Live:
     """One operation that runs here.
 
     Args:
-        ended: Is told of the operation once its end is committed.
+        show: Is told of the operation each time that it was committed.
 
     Attributes:
         shown: As everybody may see it.
@@ -52,15 +53,15 @@ class Live:
     """
 
     def __init__(
-        self, claimed: Claimed, engine: Engine, clock: Clock, ended: Callable[[operations_pb2.Operation], None]
+        self, claimed: Claimed, engine: Engine, clock: Clock, show: Callable[[operations_pb2.Operation], None]
     ) -> None:
         loop = asyncio.get_running_loop()
-        self._engine, self._clock, self._ended = engine, clock, ended
+        self._engine, self._clock, self._told = engine, clock, show
         self._id = claimed.id
         self._body = operations_pb2.Operation.FromString(claimed.body)
         self._lines: list[tuple[str | None, bytes]] = []
-        # Targets beyond this many are not in the journal yet; after a recovery all are offered again.
-        self._targets_kept = 0
+        # Whether the journal holds other ones; after a recovery all are written again.
+        self._targets_changed = True
         self._flusher: asyncio.Task[None] | None = None
         self.shown = Shown(operations_pb2.Operation.FromString(claimed.body))
         self.news: asyncio.Future[None] = loop.create_future()
@@ -113,6 +114,22 @@ class Live:
         """Add what exists in the cloud because of it."""
         if all(there.name != ref.name for there in self._body.targets):
             self._body.targets.append(ref)
+            self._targets_changed = True
+            self.changed()
+
+    def gone(self, name: str) -> None:
+        """Take away a target that does not exist any more."""
+        left = [ref for ref in self._body.targets if ref.name != name]
+        if len(left) < len(self._body.targets):
+            del self._body.targets[:]
+            self._body.targets.extend(left)
+            self._targets_changed = True
+            self.changed()
+
+    def warn(self, failure: status_pb2.Status) -> None:
+        """Add a failure that does not make it fail; one that a recovered run meets again is there once."""
+        if failure not in self._body.warnings:
+            self._body.warnings.append(failure)
             self.changed()
 
     def say(self, key: str | None, step: str, text: str) -> None:
@@ -167,20 +184,21 @@ class Live:
                 self._body.update_time.CopyFrom(self.now())
                 body = self._body.SerializeToString()
                 lines, self._lines = self._lines, []
-                targets = [ref.name for ref in self._body.targets]
+                changed, self._targets_changed = self._targets_changed, False
                 snapshot = Snapshot(
                     id=self._id,
                     body=body,
                     state=self._body.state,
                     revision=self._body.revision,
-                    targets=targets[self._targets_kept :],
+                    targets=[ref.name for ref in self._body.targets] if changed else None,
                     lines=lines,
                     ended=self._body.end_time.ToNanoseconds() / 1e9 if self._body.done else None,
+                    # What ended well has no error, which is OK.
+                    outcome=self._body.error.SerializeToString(),
                 )
                 if not await self._engine.durably(partial(journal.save, owner=self._engine.owner, shown=snapshot)):
                     self._engine.lost(self._id)
                     return
-                self._targets_kept = len(targets)
                 self._show(operations_pb2.Operation.FromString(body))
         finally:
             self._flusher = None
@@ -191,4 +209,4 @@ class Live:
         news.set_result(None)
         if operation.done:
             self._engine.ended(self._id)
-            self._ended(operation)
+        self._told(operation)

@@ -10,7 +10,9 @@ from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import (
     Cancelled,
     CloudError,
+    CredentialsInvalid,
     OutcomeUnknown,
+    PermissionMissing,
     WaitTimedOut,
     from_status,
     to_status,
@@ -21,8 +23,12 @@ from novacron_server.operations.live import CANCELLED, FAILED, RUNNING, SUCCEEDE
 from novacron_server.operations.waiting import within
 from novacron_server.state.journal import Outcome
 
-# Seconds before a change whose outcome is not known is sent again with the same token, and at most.
-AGAIN, AGAIN_LIMIT = (1.0, 2.0, 4.0), 30.0
+# Seconds for which a change whose outcome is not known is asked for again; the first wait, which doubles, and the last.
+SETTLE, AGAIN_FIRST, AGAIN_LAST = 60.0, 1.0, 16.0
+# Seconds between two looks for what a call without a token made.
+LOOK_AGAIN = 2.0
+# Refusals that come before the cloud looks at the token: they tell nothing about an earlier sending.
+_AT_THE_DOOR = (CredentialsInvalid, PermissionMissing)
 # Characters of a line of a log.
 LINE_LIMIT = 2000
 
@@ -38,10 +44,12 @@ def token(operation: str, step: str) -> str:
 class RunningOp:
     """The Op of an operation that runs; used on the event loop only."""
 
-    def __init__(self, operation: str, call: Call, live: Live, engine: Engine) -> None:
-        self._id, self._call, self._live, self._engine = operation, call, live, engine
+    def __init__(self, operation: str, call: Call, live: Live, engine: Engine, changing: Callable[[], None]) -> None:
+        self._id, self._call, self._live, self._engine, self._changing = operation, call, live, engine, changing
         self._clock = call.clock
         self._used: set[str] = set()
+        self._planned: set[str] = set()
+        self._last = ""
         self._said = 0
 
     @property
@@ -54,6 +62,7 @@ class RunningOp:
 
     def plan(self, titles: Mapping[str, str]) -> None:
         for name, title in titles.items():
+            self._planned.add(name)
             self._live.step(name, title)
         self._live.planned = True
         self._live.changed()
@@ -64,19 +73,48 @@ class RunningOp:
         send: Callable[[str], Awaitable[str]],
         *,
         title: str = "",
+        resource: common_pb2.ResourceRef | None = None,
+        find: Callable[[], Awaitable[str | None]] | None = None,
+        was: str = "",
         cleanup: bool = False,
         checks: bool = False,
     ) -> str:
+        claimed = self._engine.claimed(self._id)
+        if was in claimed.begun or was in claimed.outcomes:
+            name = was
+        return await self._step(name, send, title=title, resource=resource, find=find, cleanup=cleanup, checks=checks)
+
+    async def _step(
+        self,
+        name: str,
+        send: Callable[[str], Awaitable[str]],
+        *,
+        title: str,
+        resource: common_pb2.ResourceRef | None,
+        find: Callable[[], Awaitable[str | None]] | None = None,
+        cleanup: bool,
+        checks: bool = False,
+        polls: bool = False,
+    ) -> str:
+        """A step; one that only `checks` or `polls` is not written down before it is sent."""
+        claimed = self._engine.claimed(self._id)
         if name in self._used:
             raise RuntimeError(f"step {name!r} twice in one operation: both would have the same token")
         self._used.add(name)
 
         async def attempt() -> Outcome:
             try:
-                if self._live.cancelled.done() and not cleanup:
+                begun = name in claimed.begun
+                # What may have been sent is settled first: else nobody would hear of what it made.
+                if self._live.cancelled.done() and not cleanup and not begun:
                     raise Cancelled(f"cancelled before step {name!r}; targets tell what exists by now")
-                self._mark(name, RUNNING, title)
-                value = await self._send(name, send)
+                if not (checks or polls or begun):
+                    if not cleanup:
+                        self._refuse_strangers()
+                    await self._engine.begin_step(self._id, name)
+                self._mark(name, RUNNING, title, resource=resource)
+                sending = self._send(name, send, find, begun)
+                value = await (sending if checks else self._change(sending))
             except CloudError as error:
                 # An outcome like any other: a recovered run must take the way that this one takes.
                 return Outcome(True, to_status(error).SerializeToString())
@@ -93,15 +131,19 @@ class RunningOp:
             raise
         finally:
             _step.reset(before)
+            self._last = name
         if not outcome.failed:
-            self._mark(name, SUCCEEDED, title)
+            self._mark(name, SUCCEEDED, title, resource=resource)
             return outcome.data.decode()
         status = status_pb2.Status.FromString(outcome.data)
         error = from_status(status)
         if isinstance(error, Cancelled):
             self._mark(name, CANCELLED, title)
         else:
-            self._mark(name, FAILED, title, status)
+            self._mark(name, FAILED, title, status, resource=resource)
+        if cleanup:
+            self._live.warn(status)
+            return ""
         raise error
 
     async def until(
@@ -110,9 +152,13 @@ class RunningOp:
         probe: Callable[[], Awaitable[float]],
         *,
         title: str = "",
+        resource: common_pb2.ResourceRef | None = None,
+        cleanup: bool = False,
         interval: float = 1.0,
         timeout: float = 600.0,
     ) -> None:
+        waked = () if cleanup else (self._live.cancelled,)
+
         # A step too: what was true once stays true, so a recovered run does not wait for a state that has passed.
         async def poll(_: str) -> str:
             end = self._clock.monotonic() + timeout
@@ -134,13 +180,21 @@ class RunningOp:
                         f"{title or name}: not reached within {timeout:g} s; the cloud may still get there",
                         facts={"step": name},
                     )
-                if await within(self._clock, min(pause, left), self._live.cancelled):
+                if await within(self._clock, min(pause, left), *waked):
                     raise Cancelled(f"cancelled during step {name!r}; targets tell what exists by now")
 
-        await self.step(name, poll, title=title)
+        await self._step(name, poll, title=title, resource=resource, cleanup=cleanup, polls=True)
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
         self._live.target(ref)
+        if self._last and not _step.get():
+            entry = self._live.step(self._last)
+            if not entry.HasField("resource"):
+                entry.resource.CopyFrom(ref)
+                self._live.changed()
+
+    def gone(self, name: str) -> None:
+        self._live.gone(name)
 
     def log(self, text: str) -> None:
         step = _step.get()
@@ -159,30 +213,79 @@ class RunningOp:
             entry.done_units, entry.total_units, entry.unit = done, total, unit
             self._live.changed()
 
-    async def _send(self, name: str, send: Callable[[str], Awaitable[str]]) -> str:
-        """Send until it is known what came of it; the token makes that one change."""
+    async def _change(self, sending: Awaitable[str]) -> str:
+        """Send what may change something; who keeps answers of the cloud is told before and after."""
+        self._changing()
+        try:
+            return await sending
+        finally:
+            self._changing()
+
+    def settle_strangers(self) -> None:
+        """At the end: warn of what an earlier version had begun, and this one did not ask for."""
+        for name in self._strangers():
+            self._live.warn(to_status(_stranger(name)))
+
+    def _strangers(self) -> list[str]:
+        """Steps that were begun, and that this version neither asked for nor plans."""
+        return sorted(self._engine.claimed(self._id).begun - self._used - self._planned)
+
+    def _refuse_strangers(self) -> None:
+        """Send nothing new while it may be what such a step has done already, under another name."""
+        if names := self._strangers():
+            raise _stranger(names[0])
+
+    async def _send(
+        self,
+        name: str,
+        send: Callable[[str], Awaitable[str]],
+        find: Callable[[], Awaitable[str | None]] | None,
+        lost: bool,
+    ) -> str:
+        """Send until it is known what came of it; the token, or looking for it, makes that one change.
+
+        Args:
+            name: Of the step.
+            send: As the adapter gave it.
+            find: As the adapter gave it.
+            lost: Whether it may have been sent before, by a run that ended in between.
+        """
+        pause, end = AGAIN_FIRST, self._clock.monotonic() + SETTLE
         unknown: CloudError | None = None
-        for pause in (*AGAIN, None):
-            await self._engine.may_send()
+        while True:
             try:
+                found = await self._look(find) if lost and find is not None else None
+                if found is not None:
+                    return found
+                await self._engine.may_send()
                 return await send(token(self._id, name))
             except CloudError as error:
-                # Once an answer is missing, an attempt that never reached the cloud tells nothing about the first.
-                if not error.transient or not (error.sent or unknown):
+                # Once an answer is missing, an attempt that was turned away tells nothing about the first.
+                if not ((error.sent or lost) and (error.transient or isinstance(error, _AT_THE_DOOR))):
                     raise
-                unknown = error if error.sent else unknown
-                if pause is None:
-                    break
+                if not lost:
+                    lost, end = True, self._clock.monotonic() + SETTLE
+                if error.sent or unknown is None:
+                    unknown = error
+                wait = max(pause, error.retry_after or 0.0)
+                if self._clock.monotonic() + wait > end:
+                    raise OutcomeUnknown(
+                        f"for {SETTLE:g} s no answer told whether it was done ({unknown.message}); look at the targets "
+                        "and the cloud before asking again",
+                        resource=unknown.resource,
+                        facts=unknown.facts,
+                        sent=True,
+                    ) from error
                 self.log(f"No answer tells whether it was done; asking again: {error.message}")
-                await self._clock.sleep(min(AGAIN_LIMIT, max(pause, error.retry_after or 0.0)))
-        assert unknown is not None
-        raise OutcomeUnknown(
-            f"sent {1 + len(AGAIN)} times and no answer told whether it was done ({unknown.message}); look at the "
-            "targets and the cloud before asking again",
-            resource=unknown.resource,
-            facts=unknown.facts,
-            sent=True,
-        )
+            await self._clock.sleep(wait)
+            pause = min(AGAIN_LAST, pause * 2)
+
+    async def _look(self, find: Callable[[], Awaitable[str | None]]) -> str | None:
+        """What an earlier sending made; None when it made nothing."""
+        if (found := await find()) is None:
+            await self._clock.sleep(LOOK_AGAIN)
+            found = await find()
+        return found
 
     def _mark(
         self,
@@ -190,10 +293,13 @@ class RunningOp:
         state: operations_pb2.OperationState,
         title: str,
         error: status_pb2.Status | None = None,
+        resource: common_pb2.ResourceRef | None = None,
     ) -> None:
         entry = self._live.step(name, title)
         if entry.state == state:
             return
+        if resource is not None:
+            entry.resource.CopyFrom(resource)
         entry.state = state
         if not entry.HasField("start_time"):
             entry.start_time.CopyFrom(self._live.now())
@@ -202,3 +308,12 @@ class RunningOp:
         if error is not None:
             entry.error.CopyFrom(error)
         self._live.changed()
+
+
+def _stranger(name: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"step {name!r} was begun by another version of the server, and this one has no such step, so nobody can tell "
+        "whether it was done; look at the targets and the cloud, and finish by hand",
+        facts={"step": name},
+        sent=True,
+    )

@@ -14,17 +14,19 @@ from novacron.cloud.v1 import operations_pb2
 from novacron.cloud.v1 import operations_service_pb2 as pb
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
-from novacron_providers.contract.errors import CloudError, InvalidArgument, ShuttingDown, Unsupported
-from novacron_providers.contract.filters import Condition, Filter
+from novacron_providers.contract.errors import CloudError, ShuttingDown, Unsupported
 from novacron_providers.contract.names import WILDCARD, parse, provider_of
 from novacron_providers.contract.paging import decode_token, encode_token, page_size
 
 from novacron_server.operations.check import CheckingOp, CheckPassed
 from novacron_server.operations.engine import Engine
+from novacron_server.operations.filters import conditions_of
 from novacron_server.operations.live import PENDING, Live
 from novacron_server.operations.op import RunningOp
 from novacron_server.operations.watch import Board, Response, watch
+from novacron_server.operations.watch_all import watch_all
 from novacron_server.rpc import Rpc
+from novacron_server.security.public import without_secrets
 from novacron_server.state import journal
 from novacron_server.state.journal import Claimed, Intent, Page
 from novacron_server.state.store import Store
@@ -35,15 +37,6 @@ Resolve = Callable[[Rpc, Message], Callable[[Any, Any], Any]]
 
 # Seconds that WaitOperation waits when it is not told, at most, and how long before the call's deadline it answers.
 WAIT, WAIT_LIMIT, WAIT_MARGIN = 30.0, 600.0, 0.2
-# Fields of Operation that a filter may name, and where they are kept.
-FILTERS = {
-    "state": "state",
-    "done": "done",
-    "method": "method",
-    "actor": "principal",
-    "request_id": "request_id",
-    "targets.name": "target",
-}
 
 
 class Operations:
@@ -59,10 +52,11 @@ class Operations:
     def __init__(self, store: Store, *, clock: Clock, replica: str = "", lease: float = 15.0) -> None:
         self._store, self._clock = store, clock
         self._engine = Engine(store, clock=clock, replica=replica, lease=lease, run=self._run, cancel=self._cancel)
-        self._board = Board(store, clock)
+        self._board = Board(store, clock, shared=bool(replica))
         self._rpcs: Mapping[str, Rpc] = {}
         self._resolve: Resolve | None = None
         self._subscribers: list[Callable[[operations_pb2.Operation], None]] = []
+        self._changing: list[Callable[[str], None]] = []
         # The loop alone would forget a start whose caller left.
         self._starts: set[asyncio.Task[bytes | None]] = set()
 
@@ -111,12 +105,11 @@ class Operations:
     async def list_operations(self, request: pb.ListOperationsRequest, call: Call) -> pb.ListOperationsResponse:
         """OperationsService.ListOperations."""
         provider = provider_of(request.parent)
-        conditions = Filter.parse(request.filter, operations_pb2.Operation).conditions
         size = page_size(request)
         after = decode_token(request)
         page = Page(
             provider="" if provider == WILDCARD else provider,
-            conditions=[_condition(condition) for condition in conditions],
+            conditions=conditions_of(request.filter),
             after=(after[0], after[1]) if after else None,
             size=size + 1,
         )
@@ -163,9 +156,21 @@ class Operations:
             async for response in responses:
                 yield response
 
+    async def watch_operations(
+        self, request: pb.WatchOperationsRequest, call: Call
+    ) -> AsyncGenerator[pb.WatchOperationsResponse, None]:
+        """OperationsService.WatchOperations."""
+        async with aclosing(watch_all(self._board, request)) as responses:
+            async for response in responses:
+                yield response
+
     def subscribe(self, callback: Callable[[operations_pb2.Operation], None]) -> None:
         """Have `callback` called for each operation that ended in this process, on the loop, once that is committed."""
         self._subscribers.append(callback)
+
+    def subscribe_changes(self, callback: Callable[[str], None]) -> None:
+        """Have `callback` called with the provider's id before a step sends what may change something, and after it."""
+        self._changing.append(callback)
 
     async def active(self, provider: str) -> int:
         """How many operations of a provider are not done, on all replicas."""
@@ -210,6 +215,9 @@ class Operations:
             method=rpc.path,
             digest=_digest(rpc, request),
             request=request.SerializeToString(),
+            public=without_secrets(request).SerializeToString(),
+            peer=call.peer,
+            resource=name or parent,
             holds=name or None,
             body=body.SerializeToString(),
             state=PENDING,
@@ -222,26 +230,41 @@ class Operations:
 
     async def _run(self, claimed: Claimed) -> None:
         """Bring an operation to its end, whatever that is."""
-        live = self._board.live[claimed.id] = Live(claimed, self._engine, self._clock, self._ended)
+        live = self._board.live[claimed.id] = Live(claimed, self._engine, self._clock, self._showed)
         operation = live.shown.operation
+        # No deadline, no peer: whoever asked may be gone long since.
+        call = Call(
+            principal=operation.actor,
+            method=claimed.method,
+            request_id=operation.request_id,
+            urgent=True,
+            clock=self._clock,
+        )
+        op = RunningOp(claimed.id, call, live, self._engine, partial(self._change, provider_of(operation.name)))
+        result: Message | CloudError | Exception
         try:
             live.begin()
             try:
-                live.succeed(await self._perform(claimed, live, operation))
+                result = await self._perform(claimed, op)
             except CloudError as error:
-                live.fail(error.about(provider=provider_of(operation.name)))
+                result = error.about(provider=provider_of(operation.name))
             except Exception as error:
                 _logger.exception(
                     "a fault of the server or an adapter", operation=operation.name, method=claimed.method
                 )
-                live.fail(error)
+                result = error
+            op.settle_strangers()
+            if isinstance(result, Exception):
+                live.fail(result)
+            else:
+                live.succeed(result)
             await live.settled()
         finally:
             if self._board.live.get(claimed.id) is live:
                 del self._board.live[claimed.id]
             live.leave()
 
-    async def _perform(self, claimed: Claimed, live: Live, operation: operations_pb2.Operation) -> Message:
+    async def _perform(self, claimed: Claimed, op: RunningOp) -> Message:
         rpc = self._rpcs.get(claimed.method)
         if rpc is None or rpc.result is None:
             raise Unsupported(
@@ -249,10 +272,7 @@ class Operations:
                 "and finish it with the version that began it or by hand"
             )
         request = rpc.request.FromString(claimed.request)
-        call = Call(
-            principal=operation.actor, method=claimed.method, request_id=operation.request_id, clock=self._clock
-        )
-        result: object = await self._method(rpc, request)(request, RunningOp(claimed.id, call, live, self._engine))
+        result: object = await self._method(rpc, request)(request, op)
         if not isinstance(result, rpc.result):
             raise TypeError(f"{claimed.method} gave {type(result).__name__} in place of {rpc.result.__name__}")
         return result
@@ -260,6 +280,15 @@ class Operations:
     def _cancel(self, operation: str) -> None:
         if live := self._board.live.get(operation):
             live.cancel()
+
+    def _change(self, provider: str) -> None:
+        for callback in self._changing:
+            callback(provider)
+
+    def _showed(self, operation: operations_pb2.Operation) -> None:
+        self._board.moved()
+        if operation.done:
+            self._ended(operation)
 
     def _ended(self, operation: operations_pb2.Operation) -> None:
         _logger.info(
@@ -284,18 +313,3 @@ def _digest(rpc: Rpc, request: Message) -> bytes:
         if name in request.DESCRIPTOR.fields_by_name:
             same.ClearField(name)
     return hashlib.sha256(rpc.path.encode() + b"\0" + same.SerializeToString(deterministic=True)).digest()
-
-
-def _condition(condition: Condition) -> tuple[str, bool, str | int]:
-    """A condition of a filter, as the journal takes it; Filter has checked it against Operation."""
-    column = FILTERS.get(condition.path)
-    if column is None:
-        raise InvalidArgument(
-            f"filter: operations are not filtered by {condition.path!r}, but by {', '.join(FILTERS)}", field="filter"
-        )
-    value: str | int = condition.value
-    if column == "state":
-        value = operations_pb2.OperationState.Value(f"OPERATION_STATE_{condition.value}")
-    elif column == "done":
-        value = condition.value == "true"
-    return column, condition.operator != "!=", value

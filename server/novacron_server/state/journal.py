@@ -1,7 +1,9 @@
-"""Operations as rows: the intent, the outcome of each finished step, what is shown, and who may run them.
+"""Operations as rows: the intent, each step that was begun and its outcome, what is shown, and who may run them.
 
-All are plain functions of a Connection, run by the store. Those that name an `owner` change nothing unless that process
-still owns the operation: this is the fence that a replica which lost its lease, and does not know it, runs into.
+Each change that is shown has a position, greater than that of every change that was committed before it; this holds
+over all replicas, because one transaction writes at a time. All are plain functions of a Connection, run by the store.
+Those that name an `owner` change nothing unless that process still owns the operation: this is the fence that a replica
+which lost its lease, and does not know it, runs into.
 """
 
 from collections.abc import Sequence
@@ -9,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from novacron_providers.contract.errors import Busy
-from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, true, tuple_, update
 
 from novacron_server.state.dialect import insert_new, now
+from novacron_server.state.records import Mutation, close_operation, open_record
 from novacron_server.state.requests import reused
-from novacron_server.state.tables import line, operation, step, target
+from novacron_server.state.tables import database, line, operation, step, target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,10 @@ class Intent:
     Attributes:
         id: Hex, from the principal and the request_id.
         digest: Of the method and the parameters: equal for equal requests.
+        request_id: The caller's, or one that the server made.
+        peer: Where the caller connected from.
+        resource: Name of what the request is about.
+        public: The request without its secrets.
         holds: Name of the resource that no other operation may touch meanwhile; None for none.
         body: An Operation message.
         created: Seconds since 1970.
@@ -35,6 +42,9 @@ class Intent:
     method: str
     digest: bytes
     request: bytes
+    public: bytes
+    peer: str
+    resource: str
     holds: str | None
     body: bytes
     state: int
@@ -54,6 +64,7 @@ class Claimed:
 
     Attributes:
         cancel: Whether it was asked to stop.
+        begun: Names of its steps that may have been sent, and have no outcome.
         outcomes: Of its finished steps, by name.
     """
 
@@ -62,6 +73,7 @@ class Claimed:
     request: bytes
     body: bytes
     cancel: bool = False
+    begun: set[str] = field(default_factory=set)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
@@ -70,18 +82,20 @@ class Snapshot:
     """An operation as it is to be shown, with what was added since the last one.
 
     Attributes:
-        targets: Names of resources.
+        targets: Names of its targets; None when they are as they were.
         lines: (key, OperationLogEntry) of its log; the key is None for a line that is always news.
         ended: Seconds since 1970; None while it is not done.
+        outcome: A google.rpc.Status: why it ended as it did.
     """
 
     id: str
     body: bytes
     state: int
     revision: int
-    targets: Sequence[str] = ()
+    targets: Sequence[str] | None = None
     lines: Sequence[tuple[str | None, bytes]] = ()
     ended: float | None = None
+    outcome: bytes = b""
 
 
 class Page(NamedTuple):
@@ -108,6 +122,14 @@ class Listed(NamedTuple):
     body: bytes
 
 
+class Changed(NamedTuple):
+    """An operation that changed: where that was, whether it meets the conditions now, and how it is."""
+
+    position: int
+    meets: bool
+    body: bytes
+
+
 def begin(connection: Connection, intent: Intent, owner: str, lease: float) -> bytes | None:
     """Write an operation down, owned from the start; or give the body of the one that this request began before.
 
@@ -129,11 +151,26 @@ def begin(connection: Connection, intent: Intent, owner: str, lease: float) -> b
         "owner": owner,
         "lease": now() + lease,
         "created": intent.created,
+        "position": _next_position(connection),
     }
     # What stood in the way may end before it is looked at; then nothing does.
     while not insert_new(connection, operation, [row]):
         if (body := clash(connection, intent)) is not None:
             return body
+    open_record(
+        connection,
+        Mutation(
+            principal=intent.principal,
+            peer=intent.peer,
+            method=intent.method,
+            resource=intent.resource,
+            request_id=intent.request_id,
+            digest=intent.digest,
+            request=intent.public,
+            began=intent.created,
+            operation=intent.id,
+        ),
+    )
     return None
 
 
@@ -178,12 +215,8 @@ def renew(connection: Connection, owner: str, lease: float) -> dict[str, bool]:
 def adopt(connection: Connection, owner: str, lease: float, *, everything: bool = False) -> list[str]:
     """Take over the operations whose lease has ended, or `everything` that is not done; gives their ids."""
     free = operation.c.lease.is_not(None) if everything else operation.c.lease < now()
-    # What another replica takes over at this moment, or a frozen one still holds, is not waited for.
-    found = select(operation.c.id).where(free, operation.c.owner != owner).with_for_update(skip_locked=True)
-    ids = list(connection.scalars(found))
-    if ids:
-        connection.execute(update(operation).where(operation.c.id.in_(ids)).values(owner=owner, lease=now() + lease))
-    return ids
+    taken = update(operation).where(free, operation.c.owner != owner).values(owner=owner, lease=now() + lease)
+    return list(connection.scalars(taken.returning(operation.c.id)))
 
 
 def release(connection: Connection, owner: str) -> None:
@@ -196,8 +229,12 @@ def release(connection: Connection, owner: str) -> None:
 def load(connection: Connection, owner: str, ids: Sequence[str]) -> list[Claimed]:
     """What is needed to run operations, oldest first; without those that are done or have another owner by now."""
     outcomes: dict[str, dict[str, Outcome]] = {}
+    begun: dict[str, set[str]] = {}
     for row in connection.execute(select(step).where(step.c.operation.in_(ids))):
-        outcomes.setdefault(row.operation, {})[row.name] = Outcome(row.failed, bytes(row.outcome))
+        if row.outcome is None:
+            begun.setdefault(row.operation, set()).add(row.name)
+        else:
+            outcomes.setdefault(row.operation, {})[row.name] = Outcome(row.failed, bytes(row.outcome))
     # Nobody owns what is done, and an owner is never empty.
     mine = operation.c.id.in_(ids) & (operation.c.owner == owner)
     found = select(operation).where(mine).order_by(operation.c.created, operation.c.id)
@@ -208,10 +245,19 @@ def load(connection: Connection, owner: str, ids: Sequence[str]) -> list[Claimed
             request=bytes(row.request),
             body=bytes(row.body),
             cancel=row.cancel,
+            begun=begun.get(row.id, set()),
             outcomes=outcomes.get(row.id, {}),
         )
         for row in connection.execute(found)
     ]
+
+
+def begin_step(connection: Connection, owner: str, id_: str, name: str) -> bool:
+    """Note that a step may have been sent from now on. False when the owner is another."""
+    if not _owns(connection, owner, id_):
+        return False
+    insert_new(connection, step, [{"operation": id_, "name": name, "failed": False, "outcome": None}])
+    return True
 
 
 def keep(connection: Connection, owner: str, id_: str, name: str, outcome: Outcome) -> Outcome | None:
@@ -221,19 +267,24 @@ def keep(connection: Connection, owner: str, id_: str, name: str, outcome: Outco
     row = {"operation": id_, "name": name, "failed": outcome.failed, "outcome": outcome.data}
     if insert_new(connection, step, [row]):
         return outcome
-    kept = connection.execute(select(step).where(step.c.operation == id_, step.c.name == name)).one()
+    this = (step.c.operation == id_) & (step.c.name == name)
+    if connection.execute(update(step).where(this, step.c.outcome.is_(None)).values(row)).rowcount:
+        return outcome
+    kept = connection.execute(select(step).where(this)).one()
     return Outcome(kept.failed, bytes(kept.outcome))
 
 
 def save(connection: Connection, owner: str, shown: Snapshot) -> bool:
     """Keep what is shown of an operation; with `ended` it is done. False when the owner is another."""
-    values: dict[str, object] = {"body": shown.body, "state": shown.state}
+    values: dict[str, object] = {"body": shown.body, "state": shown.state, "position": _next_position(connection)}
     if shown.ended is not None:
         values |= {"done": True, "ended": shown.ended, "request": b"", "holds": None, "owner": "", "lease": None}
     mine = (operation.c.id == shown.id) & (operation.c.owner == owner)
     if not connection.execute(update(operation).where(mine).values(values)).rowcount:
         return False
-    insert_new(connection, target, [{"operation": shown.id, "name": name} for name in shown.targets])
+    if shown.targets is not None:
+        connection.execute(delete(target).where(target.c.operation == shown.id))
+        insert_new(connection, target, [{"operation": shown.id, "name": name} for name in shown.targets])
     insert_new(
         connection,
         line,
@@ -241,6 +292,8 @@ def save(connection: Connection, owner: str, shown: Snapshot) -> bool:
     )
     if shown.ended is not None:
         connection.execute(delete(step).where(step.c.operation == shown.id))
+        kept = connection.scalars(select(target.c.name).where(target.c.operation == shown.id).order_by(target.c.name))
+        close_operation(connection, shown.id, shown.ended, shown.outcome, list(kept))
     return True
 
 
@@ -284,6 +337,30 @@ def page(connection: Connection, asked: Page) -> list[Listed]:
     return [Listed(row.id, row.created, bytes(row.body)) for row in connection.execute(found)]
 
 
+def position(connection: Connection) -> tuple[int, int]:
+    """Position of the newest change, and the greatest one of an operation that was forgotten."""
+    row = connection.execute(select(database.c.position, database.c.forgotten)).one()
+    return row.position, row.forgotten
+
+
+def changes(connection: Connection, asked: Page, after: int, until: int | None, *, active: bool) -> list[Changed]:
+    """The newest change of each operation after one position and until another, in order; of a Page without `after`.
+
+    Those that do not meet the conditions are told too, unless `active`, which leaves out what is done as well.
+    """
+    conditions = [_condition(*condition) for condition in asked.conditions]
+    meets = and_(true(), *conditions)
+    found = select(operation.c.position, meets.label("meets"), operation.c.body).where(operation.c.position > after)
+    if until is not None:
+        found = found.where(operation.c.position <= until)
+    if asked.provider:
+        found = found.where(operation.c.provider == asked.provider)
+    if active:
+        found = found.where(operation.c.lease.is_not(None), meets)
+    rows = connection.execute(found.order_by(operation.c.position).limit(asked.size))
+    return [Changed(row.position, bool(row.meets), bytes(row.body)) for row in rows]
+
+
 def count_active(connection: Connection, provider: str) -> int:
     """How many operations of a provider are not done."""
     found = select(func.count()).where(operation.c.provider == provider, operation.c.lease.is_not(None))
@@ -292,12 +369,23 @@ def count_active(connection: Connection, provider: str) -> int:
 
 def forget(connection: Connection, before: float) -> int:
     """Forget the operations that ended before a time, and return how many those were."""
-    return connection.execute(delete(operation).where(operation.c.ended < before)).rowcount
+    old = operation.c.ended < before
+    newest = connection.execute(select(func.max(operation.c.position)).where(old)).scalar_one()
+    if newest is None:
+        return 0
+    connection.execute(update(database).where(database.c.forgotten < newest).values(forgotten=newest))
+    return connection.execute(delete(operation).where(old)).rowcount
+
+
+def _next_position(connection: Connection) -> int:
+    step_on = update(database).values(position=database.c.position + 1).returning(database.c.position)
+    found: int = connection.execute(step_on).scalar_one()
+    return found
 
 
 def _owns(connection: Connection, owner: str, id_: str) -> bool:
     """Whether an operation has this owner; nobody can take it over before the transaction ends."""
-    found = select(operation.c.id).where(operation.c.id == id_, operation.c.owner == owner).with_for_update()
+    found = select(operation.c.id).where(operation.c.id == id_, operation.c.owner == owner)
     return connection.execute(found).one_or_none() is not None
 
 

@@ -30,6 +30,8 @@ _logger: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.state")
 
 T = TypeVar("T")
 
+# A lock of PostgreSQL; any number that no other program on the same server takes.
+_WRITING = 0x6E6F7662
 # Seconds after which a caller may find the database well again.
 RETRY_AFTER = 1.0
 
@@ -267,6 +269,7 @@ def _engine(url: URL) -> Engine:
     except ModuleNotFoundError as error:
         raise StoreError(f"PostgreSQL needs {error.name}; install novacron-cloud[postgres]") from None
     event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -282,10 +285,18 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
 
+def _begin_postgresql(connection: Connection) -> None:
+    # One transaction writes at a time, as on SQLite: so positions come in the order in which they are committed, and
+    # replicas never wait for each other in a circle.
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql(f"select pg_advisory_xact_lock({_WRITING})")
+
+
 def _prepare_postgresql(connection: Any, record: object) -> None:
     with connection.cursor() as cursor:
-        # A replica that freezes in a transaction lets go of its rows before another one's lease on them would end.
-        cursor.execute("set idle_in_transaction_session_timeout = '5s'")
+        # A replica that freezes in a transaction lets go of the lock before those that wait for it give up, and long
+        # before their leases end.
+        cursor.execute("set idle_in_transaction_session_timeout = '2s'")
         cursor.execute("set lock_timeout = '3s'")
         cursor.execute("set statement_timeout = '30s'")
     connection.commit()

@@ -25,6 +25,9 @@ database = Table(
     metadata,
     # Made with the database: two databases never agree on a position in a stream.
     Column("epoch", String, primary_key=True),
+    # That of the newest change of any operation, and the greatest one of an operation that was forgotten.
+    Column("position", BigInteger, nullable=False),
+    Column("forgotten", BigInteger, nullable=False),
 )
 
 provider = Table(
@@ -75,12 +78,15 @@ operation = Table(
     Column("lease", Double),
     Column("created", Double, nullable=False),
     Column("ended", Double),
+    # Of its newest change, among those of all operations.
+    Column("position", BigInteger, nullable=False),
     UniqueConstraint("holds", name="operation_holds"),
     Index("operation_newest", "created", "id"),
     Index("operation_request", "request_id"),
     Index("operation_owner", "owner"),
     Index("operation_lease", "lease"),
     Index("operation_ended", "ended"),
+    Index("operation_position", "position"),
 )
 
 step = Table(
@@ -90,7 +96,8 @@ step = Table(
     Column("name", String, primary_key=True),
     # Whether outcome is a google.rpc.Status in place of the text that the step gave.
     Column("failed", Boolean, nullable=False),
-    Column("outcome", LargeBinary, nullable=False),
+    # NULL for a step that was begun and may have been sent.
+    Column("outcome", LargeBinary),
 )
 
 target = Table(
@@ -113,4 +120,29 @@ line = Table(
     Column("entry", LargeBinary, nullable=False),
     UniqueConstraint("operation", "key", name="operation_line_key"),
     Index("operation_line_revision", "operation", "revision"),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("principal", String, nullable=False),
+    Column("peer", String, nullable=False),
+    Column("method", String, nullable=False),
+    Column("resource", String, nullable=False),
+    Column("request_id", String, nullable=False),
+    # SHA-256 of method and request, secrets included; the request itself is without them.
+    Column("digest", LargeBinary, nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    # Id of the operation that it began; NULL for a change of the sidecar itself.
+    Column("operation", String),
+    Column("began", Double, nullable=False),
+    # Both NULL until the outcome is known; outcome is a google.rpc.Status.
+    Column("ended", Double),
+    Column("outcome", LargeBinary),
+    # Names of the operation's targets, as a list in JSON.
+    Column("targets", String, nullable=False),
+    Index("record_began", "began"),
+    Index("record_operation", "operation"),
+    Index("record_resource", "resource"),
 )

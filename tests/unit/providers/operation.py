@@ -15,6 +15,8 @@ class Journal:
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
+        self.begun: set[str] = set()
+        self.warnings: list[CloudError] = []
         self.outcomes: dict[str, str | CloudError] = {}
         self.targets: dict[str, common_pb2.ResourceRef] = {}
         self.lines: list[str] = []
@@ -67,27 +69,36 @@ class MemoryOp:
         send: Callable[[str], Awaitable[str]],
         *,
         title: str = "",
+        resource: common_pb2.ResourceRef | None = None,
+        find: Callable[[], Awaitable[str | None]] | None = None,
+        was: str = "",
         cleanup: bool = False,
         checks: bool = False,
     ) -> str:
         assert name not in self.sent, f"step {name} twice"
-        assert name in self.planned, f"step {name} is not planned"
+        assert cleanup or name in self.planned, f"step {name} is not planned"
         if self._validate_only and not checks:
             raise CheckPassed
         if name not in self.journal.outcomes:
             self.sent.append(name)
+            begun = name in self.journal.begun
+            self.journal.begun.add(name)
             try:
+                found = await find() if find is not None and begun else None
                 token = hashlib.sha256(f"{self.id}/{name}".encode()).hexdigest()[:48]
-                outcome: str | CloudError = await send(f"nvc1-{token}")
+                outcome: str | CloudError = await send(f"nvc1-{token}") if found is None else found
             except CloudError as error:
                 outcome = error
             if name == self._crash_at:
                 raise ConnectionAbortedError(f"killed in step {name}")
             self.journal.outcomes[name] = outcome
-        found = self.journal.outcomes[name]
-        if isinstance(found, CloudError):
-            raise found
-        return found
+        kept = self.journal.outcomes[name]
+        if isinstance(kept, CloudError):
+            if cleanup:
+                self.journal.warnings.append(kept)
+                return ""
+            raise kept
+        return kept
 
     async def until(
         self,
@@ -95,6 +106,8 @@ class MemoryOp:
         probe: Callable[[], Awaitable[float]],
         *,
         title: str = "",
+        resource: common_pb2.ResourceRef | None = None,
+        cleanup: bool = False,
         interval: float = 1.0,
         timeout: float = 600.0,
     ) -> None:
@@ -112,10 +125,13 @@ class MemoryOp:
                 await self._clock.sleep(self._interval)
             raise WaitTimedOut(f"{name} was not reached")
 
-        await self.step(name, poll)
+        await self.step(name, poll, cleanup=cleanup)
 
     def target(self, ref: common_pb2.ResourceRef) -> None:
         self.journal.targets[ref.name] = ref
+
+    def gone(self, name: str) -> None:
+        self.journal.targets.pop(name, None)
 
     def log(self, text: str) -> None:
         self.journal.lines.append(text)

@@ -13,11 +13,11 @@ SERVICES = {kind: kind.__new__(kind) for kind in (ProvidersService, Operations, 
 
 def dispatch(services: list[object]) -> Dispatch:
     nothing: Any = None
-    return Dispatch(services, nothing, nothing, nothing)
+    return Dispatch(services, nothing, nothing, nothing, nothing)
 
 
 def test_every_rpc_of_the_contract_has_a_method() -> None:
-    assert len(dispatch([*SERVICES.values()]).rpcs) == 23
+    assert len(dispatch([*SERVICES.values()]).rpcs) == 24
 
 
 @pytest.mark.parametrize("missing", SERVICES, ids=lambda kind: kind.__name__)

@@ -89,3 +89,23 @@ class WatchOperationResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[_operations_pb2.OperationEvent]
     def __init__(self, events: _Optional[_Iterable[_Union[_operations_pb2.OperationEvent, _Mapping]]] = ...) -> None: ...
+
+class WatchOperationsRequest(_message.Message):
+    __slots__ = ("parent", "filter", "resume_after", "heartbeat_interval", "skip_snapshot")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    RESUME_AFTER_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    SKIP_SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    filter: str
+    resume_after: _streams_pb2.StreamPosition
+    heartbeat_interval: _duration_pb2.Duration
+    skip_snapshot: bool
+    def __init__(self, parent: _Optional[str] = ..., filter: _Optional[str] = ..., resume_after: _Optional[_Union[_streams_pb2.StreamPosition, _Mapping]] = ..., heartbeat_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., skip_snapshot: _Optional[bool] = ...) -> None: ...
+
+class WatchOperationsResponse(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[_operations_pb2.OperationEvent]
+    def __init__(self, events: _Optional[_Iterable[_Union[_operations_pb2.OperationEvent, _Mapping]]] = ...) -> None: ...

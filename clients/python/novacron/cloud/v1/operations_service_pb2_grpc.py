@@ -62,6 +62,11 @@ class OperationsServiceStub:
                 request_serializer=novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationRequest.SerializeToString,
                 response_deserializer=novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationResponse.FromString,
                 _registered_method=True)
+        self.WatchOperations = channel.unary_stream(
+                '/novacron.cloud.v1.OperationsService/WatchOperations',
+                request_serializer=novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationsRequest.SerializeToString,
+                response_deserializer=novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationsResponse.FromString,
+                _registered_method=True)
 
 
 class OperationsServiceServicer:
@@ -121,6 +126,16 @@ class OperationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchOperations(self, request, context):
+        """Streams all operations: a snapshot of those that are not done, then each change
+        of any, on whatever replica it runs. Idempotent; see streams.proto.
+
+        no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -148,6 +163,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.WatchOperation,
                     request_deserializer=novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationRequest.FromString,
                     response_serializer=novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationResponse.SerializeToString,
+            ),
+            'WatchOperations': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchOperations,
+                    request_deserializer=novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationsRequest.FromString,
+                    response_serializer=novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -288,6 +308,33 @@ class OperationsService:
             '/novacron.cloud.v1.OperationsService/WatchOperation',
             novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationRequest.SerializeToString,
             novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchOperations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/novacron.cloud.v1.OperationsService/WatchOperations',
+            novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationsRequest.SerializeToString,
+            novacron_dot_cloud_dot_v1_dot_operations__service__pb2.WatchOperationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,6 +67,12 @@ class OperationsServiceStub:
 
       not known, or ended 30 days ago | NOT_FOUND RESOURCE_NOT_FOUND | forget it
     """
+    WatchOperations: _grpc.UnaryStreamMultiCallable[_operations_service_pb2.WatchOperationsRequest, _operations_service_pb2.WatchOperationsResponse]
+    """Streams all operations: a snapshot of those that are not done, then each change
+    of any, on whatever replica it runs. Idempotent; see streams.proto.
+
+      no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
+    """
 
 @_typing.type_check_only
 class OperationsServiceAsyncStub(OperationsServiceStub):
@@ -106,6 +112,12 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ends with OK. Idempotent; see streams.proto.
 
       not known, or ended 30 days ago | NOT_FOUND RESOURCE_NOT_FOUND | forget it
+    """
+    WatchOperations: _aio.UnaryStreamMultiCallable[_operations_service_pb2.WatchOperationsRequest, _operations_service_pb2.WatchOperationsResponse]  # type: ignore[assignment]
+    """Streams all operations: a snapshot of those that are not done, then each change
+    of any, on whatever replica it runs. Idempotent; see streams.proto.
+
+      no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
     """
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -173,6 +185,18 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         ends with OK. Idempotent; see streams.proto.
 
           not known, or ended 30 days ago | NOT_FOUND RESOURCE_NOT_FOUND | forget it
+        """
+
+    @_abc_1.abstractmethod
+    def WatchOperations(
+        self,
+        request: _operations_service_pb2.WatchOperationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_operations_service_pb2.WatchOperationsResponse], _abc.AsyncIterator[_operations_service_pb2.WatchOperationsResponse]]:
+        """Streams all operations: a snapshot of those that are not done, then each change
+        of any, on whatever replica it runs. Idempotent; see streams.proto.
+
+          no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
         """
 
 def add_OperationsServiceServicer_to_server(servicer: OperationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

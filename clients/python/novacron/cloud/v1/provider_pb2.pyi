@@ -73,19 +73,31 @@ class RegionHealth(_message.Message):
     error: _status_pb2.Status
     def __init__(self, region: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
+class OpenCircuit(_message.Message):
+    __slots__ = ("region", "retry_time", "error")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    RETRY_TIME_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    region: str
+    retry_time: _timestamp_pb2.Timestamp
+    error: _status_pb2.Status
+    def __init__(self, region: _Optional[str] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
 class ProviderHealth(_message.Message):
-    __slots__ = ("error", "regions", "throttled_calls", "credentials_expire_time", "metric_spend")
+    __slots__ = ("error", "regions", "throttled_calls", "credentials_expire_time", "open_circuits", "metric_spend")
     ERROR_FIELD_NUMBER: _ClassVar[int]
     REGIONS_FIELD_NUMBER: _ClassVar[int]
     THROTTLED_CALLS_FIELD_NUMBER: _ClassVar[int]
     CREDENTIALS_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    OPEN_CIRCUITS_FIELD_NUMBER: _ClassVar[int]
     METRIC_SPEND_FIELD_NUMBER: _ClassVar[int]
     error: _status_pb2.Status
     regions: _containers.RepeatedCompositeFieldContainer[RegionHealth]
     throttled_calls: int
     credentials_expire_time: _timestamp_pb2.Timestamp
+    open_circuits: _containers.RepeatedCompositeFieldContainer[OpenCircuit]
     metric_spend: MetricSpend
-    def __init__(self, error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[RegionHealth, _Mapping]]] = ..., throttled_calls: _Optional[int] = ..., credentials_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metric_spend: _Optional[_Union[MetricSpend, _Mapping]] = ...) -> None: ...
+    def __init__(self, error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[RegionHealth, _Mapping]]] = ..., throttled_calls: _Optional[int] = ..., credentials_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., open_circuits: _Optional[_Iterable[_Union[OpenCircuit, _Mapping]]] = ..., metric_spend: _Optional[_Union[MetricSpend, _Mapping]] = ...) -> None: ...
 
 class MetricSpend(_message.Message):
     __slots__ = ("billed", "budget", "widened_interval", "reset_time")

@@ -1,0 +1,104 @@
+"""Every fifth request meets a fault: nearly all calls succeed all the same, and nothing is made twice or lost."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.protobuf.message import Message
+from novacron.cloud.v1 import compute_pb2, operations_pb2
+from novacron.cloud.v1 import provider_service_pb2 as pb
+from novacron_client import Client
+
+from tests.faults import counts
+from tests.faults.history import History
+from tests.faults.proof import Form, Row, at_least, at_most, exactly
+from tests.faults.proxy import mix
+from tests.faults.stage import Stage, connected, stage
+from tests.faults.workload import change, names_of, read_all, request_ids
+
+CLOUDS = ("aws", "azure", "gcp")
+SHARE = 0.2
+SUCCESS, PER_CALL = 99.9, 1.35
+# Clouds' own rates and back-off pass so much faster; attempts and deadlines are on the machine's clock.
+RATE = 20.0
+FLEET = 96
+WORKERS = 24
+
+
+async def run(form: Form, folder: Path) -> Sequence[Row]:
+    """Reads, then machines that are made, stopped and deleted, at each cloud."""
+    rows: list[Row] = []
+    async with stage(CLOUDS, folder, seed=form.seed, rate=RATE, boot_seconds=4) as at, connected(at) as (_, client):
+        for cloud in CLOUDS:
+            rows += await _cloud(at, client, cloud, form)
+    return rows
+
+
+async def _cloud(at: Stage, client: Client, cloud: str, form: Form) -> list[Row]:
+    proxy = at.proxies[cloud]
+    await asyncio.to_thread(at.sandbox.seed, FLEET, cloud=cloud)
+    names = await names_of(client, cloud)
+    proxy.mix = mix(SHARE)
+    proxy.forget()
+    reads = await read_all(client, names, form.calls, workers=WORKERS)
+    load = f"{cloud}, {form.calls:,} reads, {SHARE:.0%} faults, seed {form.seed}"
+    rows = [
+        at_least("idempotent calls that succeed", load, reads.share, SUCCESS, " %"),
+        at_most("requests per call", load, proxy.requests / form.calls, PER_CALL),
+    ]
+    print(f"{load}: {reads.rate:.0f} calls/s, p99 {reads.quantile(0.99):.2f} s, faults {dict(proxy.faults)}")
+    proxy.forget()
+    history = History()
+    load = f"{cloud}, {form.creates} machines made, a third stopped, a third deleted, {SHARE:.0%} faults"
+    wanted = await _changes(at, client, cloud, form, history)
+    proxy.mix = {}
+    found = await asyncio.to_thread(counts.made, at.sandbox, cloud)
+    verdict = history.check(Counter(made.request for made in found) | _gone(wanted))
+    attempts = proxy.changes.total() / max(1, len(proxy.changes))
+    there = {made.request: made.state for made in found}
+    wrong = [request for request, state in wanted.items() if there.get(request, "gone") != state]
+    succeeded = 100.0 * history.outcomes().get("ok", 0) / len(history.entries)
+    print(f"{load}: {history.outcomes()}, faults {dict(proxy.faults)}")
+    return [
+        *rows,
+        at_least("changes that succeed", load, succeeded, SUCCESS, " %"),
+        at_most("requests per change", load, attempts, PER_CALL),
+        exactly("made twice", load, len(verdict.twice) + len(verdict.strange), 0),
+        exactly("lost, or not as was told", load, len(verdict.lost) + len(verdict.ghosts) + len(wrong), 0),
+    ]
+
+
+async def _changes(at: Stage, client: Client, cloud: str, form: Form, history: History) -> dict[str, str]:
+    """Make the machines; gives in which state each has to be, by the request that made it."""
+    gate = asyncio.Semaphore(WORKERS)
+    wanted: dict[str, str] = {}
+    stops, deletes = (request_ids(form.seed, f"{cloud}/{what}", form.creates) for what in ("stop", "delete"))
+
+    async def one(number: int, request_id: str) -> None:
+        async with gate:
+            operation = await change(client, at.create(cloud, request_id), history)
+            if operation is None or operation.state != operations_pb2.OPERATION_STATE_SUCCEEDED:
+                return
+            wanted[request_id] = "running"
+            instance = compute_pb2.Instance()
+            operation.response.Unpack(instance)
+            after: Message | None = None
+            if number % 3 == 1:
+                after = pb.StopInstanceRequest(name=instance.name, request_id=stops[number])
+            if number % 3 == 2:
+                after = pb.DeleteInstanceRequest(name=instance.name, request_id=deletes[number])
+            # A change of what is there is seen in its state and not counted.
+            told = None if after is None else await change(client, after)
+            if told is not None and told.state == operations_pb2.OPERATION_STATE_SUCCEEDED:
+                wanted[request_id] = "off" if number % 3 == 1 else "gone"
+
+    await asyncio.gather(*(one(*pair) for pair in enumerate(request_ids(form.seed, f"{cloud}/create", form.creates))))
+    return wanted
+
+
+def _gone(wanted: dict[str, str]) -> Counter[str]:
+    """Machines that were made and deleted, which not every cloud still tells of."""
+    return Counter(request for request, state in wanted.items() if state == "gone")
+
+
