@@ -37,6 +37,11 @@ _SHOWN = 20
 _COUNTS = "judged_exchanges"
 
 
+def judge_of(cloud: str) -> Judge | None:
+    """The judge of a cloud; None when its specification is not here."""
+    return _JUDGES[cloud]()
+
+
 class Court:
     """The records of a folder, and how far they were judged."""
 
@@ -53,7 +58,7 @@ class Court:
         for path in sorted(self.folder.glob("*.jsonl")):
             cloud = path.name.partition("-")[0]
             if cloud not in self._judges:
-                self._judges[cloud] = _JUDGES[cloud]()
+                self._judges[cloud] = judge_of(cloud)
             judge = self._judges[cloud]
             for line in self._new_lines(path):
                 if judge is None:
