@@ -195,7 +195,8 @@ class Follower:
         health = self._providers.get(provider).health if provider in self._providers.names() else None
         if health and PROVIDER in self._scope.types:
             # What the lists find is health, too.
-            await health.refresh(self._call("GetProvider"), math.inf if INSTANCE in self._scope.types else INTERVAL)
+            age = math.inf if INSTANCE in self._scope.types else INTERVAL - 1e-3
+            await health.refresh(self._call("GetProvider"), age)
 
     async def _read(self, provider: str, account: _Account, now: float) -> float:
         """Read the instances of a provider; gives how old they are: when the first list was begun."""

@@ -125,7 +125,7 @@ async def test_regions_and_types_narrow_what_is_asked(lab: WatchLab, cloud: Watc
 
 async def test_requests_that_cannot_be_served_are_refused(lab: WatchLab, cloud: WatchedCloud) -> None:
     cases = {
-        "types": lab.watch(types=[common_pb2.RESOURCE_TYPE_REGION]),
+        "types": lab.watch(types=[common_pb2.RESOURCE_TYPE_IMAGE]),
         "a number": lab.watch(types=[999]),  # type: ignore[list-item]  # a newer client's
         "filter": lab.watch(filter='instance_type = "big"'),
         "alone": lab.watch(filter='colour = "blue"', types=[INSTANCE]),
@@ -134,7 +134,7 @@ async def test_requests_that_cannot_be_served_are_refused(lab: WatchLab, cloud: 
     await lab.clock.settle()
     errors = {name: watcher.error for name, watcher in cases.items()}
     assert isinstance(errors["types"], InvalidArgument)
-    assert "REGION cannot be watched" in errors["types"].message
+    assert "IMAGE cannot be watched" in errors["types"].message
     assert isinstance(errors["a number"], InvalidArgument)
     assert isinstance(errors["filter"], InvalidArgument)
     assert "name one in types" in errors["filter"].message

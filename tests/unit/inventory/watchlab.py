@@ -24,6 +24,7 @@ from novacron_server.telemetry import Telemetry
 from tests.clock import ManualClock
 from tests.unit.telemetry.toycloud import ToyCloud
 
+DATABASE = "state.db"
 RUNNING, STOPPED = compute_pb2.INSTANCE_STATE_RUNNING, compute_pb2.INSTANCE_STATE_STOPPED
 PROVIDER, INSTANCE = common_pb2.RESOURCE_TYPE_PROVIDER, common_pb2.RESOURCE_TYPE_INSTANCE
 
@@ -208,7 +209,7 @@ class WatchLab:
     @classmethod
     async def open(cls, folder: pathlib.Path) -> Self:
         clock = ManualClock(1_700_000_040.0)
-        store = await Store.open(f"sqlite:///{folder / 'state.db'}")
+        store = await Store.open(f"sqlite:///{folder / DATABASE}")
         seal = await asyncio.to_thread(Seal.from_file, folder / "sealing.key")
         plugins: dict[str, Provider] = {}
         lab = cls(clock, Providers(store, seal, plugins, clock), store)
