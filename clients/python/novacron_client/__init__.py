@@ -14,6 +14,7 @@ from novacron_client.errors import CloudError, OperationFailed, Unreachable, Vio
 from novacron_client.listing import Listing
 from novacron_client.metrics import MetricStream, MetricUpdate, Row, Sample, SeriesKey, SeriesTable
 from novacron_client.operation import Operation
+from novacron_client.resources import ResourceStream, ResourceUpdate
 from novacron_client.retry import Backoff
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "MetricUpdate",
     "Operation",
     "OperationFailed",
+    "ResourceStream",
+    "ResourceUpdate",
     "Row",
     "Sample",
     "SeriesKey",
