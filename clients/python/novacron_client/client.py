@@ -28,6 +28,7 @@ from novacron_client.follow import HEARTBEAT, Dial, Follower, duration
 from novacron_client.listing import Listing
 from novacron_client.metrics import MetricStream
 from novacron_client.operation import Operation
+from novacron_client.refill import Wanted
 from novacron_client.resources import ResourceStream
 from novacron_client.retry import Backoff, repeatable
 from novacron_client.rpcs import rpc_of
@@ -182,7 +183,8 @@ class Client(Calls):
                 parent=parent,
                 resume_after=position,
                 heartbeat_interval=duration(heartbeat),
-                skip_snapshot=skip_snapshot,
+                # Once it has begun, a stream that starts over needs one to know what was missed.
+                skip_snapshot=skip_snapshot and not follower.connections,
                 selector=metrics_pb2.MetricSelector(metrics=metrics, resources=resources, filter=filter),
                 interval=None if interval is None else duration(interval),
                 changes_only=changes_only,
@@ -190,7 +192,11 @@ class Client(Calls):
             )
             return self.metrics.StreamMetrics(request)
 
-        return MetricStream(self.follower(dial, "StreamMetrics", heartbeat=heartbeat, give_up_after=give_up_after))
+        follower: Follower[metrics_service_pb2.MetricEvent] = self.follower(
+            dial, "StreamMetrics", heartbeat=heartbeat, give_up_after=give_up_after
+        )
+        wanted = Wanted(resources, filter, interval or 0.0, changes_only)
+        return MetricStream(follower, wanted, lambda request: self.list(request).pages())
 
     def follower(
         self, dial: Dial, method: str, *, heartbeat: float = HEARTBEAT, give_up_after: float = 60.0
