@@ -29,5 +29,6 @@ async def rows() -> AsyncIterator[Row]:
                 # Else the next ones come before the last are gone.
                 await asyncio.sleep(0.3)
     grown = (sizes[-1] / sizes[0] - 1) * 100
+    told = ", ".join(f"{mib:.1f}" for mib in sizes)
     what = f"growth of memory over {CANCELLED:,} cancelled streams, after the first {BATCH:,}"
-    yield Row("soak", what, grown, 5, unit="%", detail=f"{sizes[0]:.1f} to {sizes[-1]:.1f} MiB")
+    yield Row("soak", what, grown, 5, unit="%", detail=f"MiB after each {BATCH:,}: {told}")

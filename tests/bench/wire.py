@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from novacron.cloud.v1 import metrics_service_pb2
 
-from tests.bench.load import readers, until
+from tests.bench.load import Counts, Load, readers, until
 from tests.bench.processes import Server, ours
 from tests.bench.table import Row
 
-SERIES, PERIOD, TICKS = 10_000, 0.1, 20
+SERIES, PERIOD, TICKS = 10_000, 0.5, 10
 # Every tenth series changes.
 CHANGED = 10
 
@@ -65,11 +65,19 @@ async def measure(changed: int) -> float:
         relayed(server) as (relay, through),
         readers(through, 1, connections=1, request=request) as load,
     ):
-        before = await until(load, lambda counts: counts.samples > 0, pause=PERIOD / 4)
-        sent = relay.size
-        ticks = SERIES // changed * TICKS
-        after = await until(load, lambda counts: counts.samples >= before.samples + ticks, pause=PERIOD / 4)
-        return (relay.size - sent) / (after.samples - before.samples)
+        before, sent = await quiet(load, relay, 1)
+        after, sent_then = await quiet(load, relay, before.samples + SERIES // changed * TICKS)
+        return (sent_then - sent) / (after.samples - before.samples)
+
+
+async def quiet(load: Load, relay: Relay, samples: int) -> tuple[Counts, int]:
+    """Counts between two ticks, when so many samples have come, and the bytes that went over the wire."""
+    await until(load, lambda counts: counts.samples >= samples, pause=PERIOD / 10)
+    while True:
+        before = await load.count(), relay.size
+        await asyncio.sleep(PERIOD / 10)
+        if before == (await load.count(), relay.size):
+            return before
 
 
 async def rows() -> AsyncIterator[Row]:
