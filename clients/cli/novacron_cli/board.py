@@ -182,7 +182,7 @@ class Board:
         if trend in self.metrics and metrics and trend not in metrics:
             # What it is sorted by is always to be seen.
             metrics[-1] = trend
-        lines = [fitted(self._status(len(rows), len(metrics)), width)]
+        lines = [fitted(self._status(len(rows), len(metrics)), width).rstrip()]
         heads = [*(fitted(title, size) + "  " for title, size in zip(titles, widths, strict=True))]
         heads.append(fitted(title_of(trend) if trend else "", HISTORY))
         heads += [self._head(metric) for metric in metrics]

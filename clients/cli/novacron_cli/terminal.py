@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -69,7 +70,7 @@ class Terminal:
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._before)
         # What was seen last stays.
-        self._write(_LEAVE + "".join(line + "\r\n" for line in self._shown if line.strip()))
+        self._write(_LEAVE + "".join(line + "\n" for line in self._shown if line.strip()))
         if kind is None and self._task and self._task.done() and not self._task.cancelled():
             self._task.result()
 
@@ -79,7 +80,7 @@ class Terminal:
 
     def show(self) -> None:
         """Draw the page now."""
-        size = os.get_terminal_size(sys.stdout.fileno())
+        size = shutil.get_terminal_size()
         lines = [*self._page(size.columns, size.lines)][: size.lines]
         parts = []
         if size != self._size:
@@ -101,7 +102,7 @@ class Terminal:
                 await asyncio.wait_for(self._news.wait(), 1.0)
                 await asyncio.sleep(GATHER)
             except TimeoutError:
-                if os.get_terminal_size(sys.stdout.fileno()) == self._size:
+                if shutil.get_terminal_size() == self._size:
                     continue
             self._news.clear()
             self.show()
