@@ -7,7 +7,7 @@ PYTHON ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check proto bench faults lock
+.PHONY: help setup run test check proto docs bench faults lock
 
 help: ## Show this list
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -43,6 +43,9 @@ proto: setup ## Format the contract and generate its stubs
 	@.venv/bin/buf format --write protos
 	@.venv/bin/python -m tools.stubs
 	@.venv/bin/python -m tools.calls
+
+docs: setup ## Write the tables of docs/ from the adapters
+	@.venv/bin/python -m tools.docs
 
 bench: setup ## Measure the ratios that the design promises
 	@.venv/bin/python -m tests.bench $(ARGS)

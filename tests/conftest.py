@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
 from tests import logs
@@ -54,6 +55,9 @@ def pytest_configure() -> None:
     os.environ[loopback.VARIABLE] = str(_REPORT)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH")]))
     logs.keep()
+    # How long an example takes says how busy the machine is.
+    hypothesis.settings.register_profile("novacron", deadline=None)
+    hypothesis.settings.load_profile("novacron")
     # Ignored where a shell runs the tests in its background; processes that tests start and interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     loopback.install()

@@ -53,6 +53,7 @@ def faults(found: list[str], fine: str) -> Verdict:
 CHECKS: dict[str, Callable[[], Verdict]] = {
     "stubs": stubs,
     "calls": lambda: run("python", "-m", "tools.calls", "--check"),
+    "docs": lambda: run("python", "-m", "tools.docs", "--check"),
     "ruff": lambda: run("ruff", "check", "--quiet", "."),
     "format": lambda: run("ruff", "format", "--check", "."),
     "mypy": mypy,

@@ -1,9 +1,25 @@
-"""Odd days of a cloud, by name: which of the next calls are to fail, and how. What that looks like is each cloud's."""
+"""Odd days of a cloud, by name: which of the next calls are to fail, and how. What that looks like is each cloud's.
+
+html500      an HTML page with status 500 instead of an answer
+throttle     too many requests
+unavailable  the service is overloaded (503)
+reset        the connection is cut
+slow         the answer comes `seconds` later (default 2)
+expired      the caller's token or session is over
+denied       the caller lacks the permission
+capacity     no machine of that type is left
+quota        the account may have no more of it
+"""
 
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+KINDS = ("html500", "throttle", "unavailable", "reset", "slow", "expired", "denied", "capacity", "quota")
+PAGE = (
+    b"<!DOCTYPE html><html><head><title>500</title></head><body><h1>Internal Server Error</h1><br>&nbsp;</body></html>"
+)
 
 
 @dataclass

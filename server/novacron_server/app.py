@@ -22,8 +22,10 @@ from novacron_server import observability
 from novacron_server.config import Config
 from novacron_server.dispatch import Dispatch
 from novacron_server.doors.grpc import GrpcDoor
+from novacron_server.inventory.fleet import Fleet
 from novacron_server.inventory.providers import Providers, installed
 from novacron_server.inventory.reads import Reads
+from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.operations import Operations
 from novacron_server.security.seal import Seal
@@ -43,6 +45,7 @@ class App:
 
     Attributes:
         address: Where calls are served, once entered: "127.0.0.1:7443" or "unix:/path".
+        telemetry: Its streams, once entered.
     """
 
     def __init__(
@@ -62,12 +65,19 @@ class App:
         try:
             await self._providers.load(config.providers)
             self._operations = Operations(self._store, clock=self._clock, replica=config.replica, lease=config.lease)
-            self._telemetry = Telemetry(self._providers, clock=self._clock)
-            self._operations.subscribe(self._settled)
-            services = (ProvidersService(self._providers, self._operations.active), self._operations, self._telemetry)
             reads = Reads(self._providers, self._clock)
+            self._fleet = Fleet(self._providers, reads.recent, self._clock)
+            self.telemetry = Telemetry(self._providers, self._fleet, clock=self._clock)
+            self._resources = Resources(self._providers, self._fleet, self._clock)
+            services = (
+                ProvidersService(self._providers, self._operations.active),
+                self._resources,
+                self._operations,
+                self.telemetry,
+            )
             self._operations.subscribe_changes(reads.changed)
             self._operations.subscribe(reads.settled)
+            self._operations.subscribe(self._settled)
             dispatch = Dispatch(services, self._providers, reads, self._operations, self._store)
             self._door = GrpcDoor(
                 dispatch, self._clock, listen=config.listen, max_concurrent_rpcs=config.max_concurrent_rpcs
@@ -88,15 +98,18 @@ class App:
         _log.info("stopping")
         await self._door.not_serving()
         # Who streams or waits is told first, so that nobody holds the door for the whole grace.
-        await asyncio.gather(self._telemetry.close(), self._operations.close())
+        await asyncio.gather(self.telemetry.close(), self._resources.close(), self._operations.close())
         await self._door.stop(self.config.shutdown_grace)
+        await self._fleet.close()
         await self._providers.close()
         await self._store.close()
         _log.info("stopped")
 
     def _settled(self, operation: operations_pb2.Operation) -> None:
         """An operation ended: what there is may have changed."""
-        self._telemetry.inventory_changed(provider_of(operation.name))
+        provider = provider_of(operation.name)
+        self.telemetry.inventory_changed(provider)
+        self._resources.changed(provider)
 
 
 async def serve(config: Config, *, clock: Clock | None = None) -> None:

@@ -64,6 +64,7 @@ class ProviderEntry(BaseModel):
     """Regions to use; empty means every region that the account can use."""
     max_staleness: Annotated[float, Field(ge=0)] | None = None
     """Greatest age of an answer in seconds where a request names none; 30 when absent."""
+    metrics_daily_budget: Annotated[int, Field(ge=0)] | None = None
     metrics_interval: Annotated[float, Field(gt=0)] | None = None
     """Shortest seconds between two reads of a metric."""
     options: dict[str, Any] = Field(default_factory=dict)

@@ -1,23 +1,20 @@
 """One suite for every cloud and for any server.
 
-By default a sandbox and a server in this process, both on one clock that runs fast, so that clouds' real periods and
-lags pass in seconds. With `--target HOST:PORT` the server that runs there, with `--provider`, `--image` and
-`--instance-type` for what it has registered.
+By default a sandbox of all clouds and a server in this process, both on one clock that runs fast, so that clouds' real
+periods and lags pass in seconds; each test of a cloud runs on each of them. With `--target HOST:PORT` the server that
+runs there, with `--provider`, `--image` and `--instance-type` for what it has registered.
 """
 
 import asyncio
-import json
+import pathlib
 import time
-import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
-import boto3
 import novacron_client
 import pytest
 import pytest_asyncio
-from mypy_boto3_ec2 import EC2Client
 from novacron.cloud.v1 import compute_pb2, provider_pb2
 from novacron.cloud.v1 import operations_pb2 as operations
 from novacron.cloud.v1 import provider_service_pb2 as pb
@@ -26,25 +23,34 @@ from novacron_providers.contract.clock import ScaledClock
 from novacron_sandbox import Sandbox
 from novacron_server.app import App
 
-from tests.servers import aws_config, configured
+from tests.conformance.kinds import KINDS, Kind
+from tests.conformance.native import ACCOUNTS, Account
+from tests.servers import CONFIGS, configured, registration
 
 # Five minutes, the period of EC2's basic monitoring, in one second.
 RATE = 300.0
 ORIGIN = time.time()
+FOLDER = pathlib.Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """What the suite must know of the account it runs on."""
+    """What the suite must know of the provider it works with, and of its kind."""
 
     provider: str
     image: str
     instance_type: str
     regions: tuple[str, ...]
+    kind: Kind
 
     @property
     def parent(self) -> str:
         return f"providers/{self.provider}"
+
+    @property
+    def nobody(self) -> str:
+        """Name of an instance that does not exist."""
+        return f"{self.parent}/instances/{self.kind.nobody.format(region=self.regions[0])}"
 
     def spec(self, name: str = "", **more: object) -> compute_pb2.InstanceSpec:
         """An instance that can be made; what is given in `more` is changed."""
@@ -55,6 +61,28 @@ class Cloud:
         return spec
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what depends on a cloud on every cloud, or on the one behind --target."""
+    if "kind" in metafunc.fixturenames:
+        kinds = ["target"] if metafunc.config.getoption("--target") else list(KINDS)
+        metafunc.parametrize("kind", kinds, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --target leave out what looks behind the server: the clouds there are not ours."""
+    if config.getoption("--target"):
+        ours = [item for item in items if isinstance(item, pytest.Function) and item.path.parent == FOLDER]
+        behind = [item for item in ours if "sandbox" in item.fixturenames]
+        config.hook.pytest_deselected(items=behind)
+        items[:] = [item for item in items if item not in behind]
+
+
+@pytest.fixture(scope="session")
+def kind(request: pytest.FixtureRequest) -> str:
+    """Kind of the cloud that a test runs on: "aws", "azure", "gcp", or "target" for what is behind --target."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> str:
     """Address of a server that runs already; empty when the suite starts its own."""
@@ -62,18 +90,22 @@ def target(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def sandbox(target: str) -> Iterator[Sandbox]:
-    """The clouds on loopback; tests that look behind the server skip where there is none."""
-    if target:
-        pytest.skip("--target: the clouds behind that server are not ours to look into")
+def sandbox() -> Iterator[Sandbox]:
+    """The clouds on loopback."""
     with Sandbox(origin=ORIGIN, rate=RATE, boot_seconds=60) as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="session")
-def config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:
-    """How to reach the sandbox's AWS."""
-    return aws_config(sandbox)
+def config(sandbox: Sandbox, kind: str) -> provider_pb2.ProviderConfig:
+    """How to reach a cloud of the sandbox."""
+    return CONFIGS[kind](sandbox)
+
+
+@pytest.fixture(scope="session")
+def account(sandbox: Sandbox, kind: str) -> Account:
+    """The account behind the server, through the cloud's own SDK."""
+    return ACCOUNTS[kind](sandbox)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -97,19 +129,28 @@ async def client(address: str) -> AsyncIterator[Client]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def cloud(client: Client, target: str, request: pytest.FixtureRequest) -> Cloud:
-    """The account that the suite works on, registered."""
+async def clouds(client: Client, target: str, request: pytest.FixtureRequest) -> Mapping[str, Cloud]:
+    """What the suite works on, registered, by kind."""
     if target:
         options = request.config.option
-        parent = f"providers/{options.provider}"
-        regions = [r.native_id async for r in client.list(pb.ListRegionsRequest(parent=parent))]
-        return Cloud(options.provider, options.image, options.instance_type, tuple(regions))
-    config: provider_pb2.ProviderConfig = request.getfixturevalue("config")
+        provider = (await client.call(pb.GetProviderRequest(name=f"providers/{options.provider}"))).provider
+        regions = [r.native_id async for r in client.list(pb.ListRegionsRequest(parent=provider.name))]
+        kind = KINDS[provider.kind]
+        return {"target": Cloud(options.provider, options.image, options.instance_type, tuple(regions), kind)}
     sandbox: Sandbox = request.getfixturevalue("sandbox")
-    await client.call(
-        pb.RegisterProviderRequest(provider_id="aws", provider=provider_pb2.Provider(kind="aws", config=config))
-    )
-    return Cloud("aws", sandbox.aws["image"], "t3.micro", tuple(sandbox.aws["regions"]))
+    await asyncio.gather(*(client.call(registration(sandbox, name, name)) for name in KINDS))
+    access = {name: getattr(sandbox, name) for name in KINDS}
+    types = {name: next(iter(kind.shapes)) for name, kind in KINDS.items()}
+    return {
+        name: Cloud(name, access[name]["image"], types[name], tuple(access[name]["regions"]), kind)
+        for name, kind in KINDS.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def cloud(clouds: Mapping[str, Cloud], kind: str) -> Cloud:
+    """The cloud that a test runs on."""
+    return clouds[kind]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -130,37 +171,6 @@ async def create(client: Client, cloud: Cloud, name: str = "", **more: object) -
     made = await operation.wait(timeout=60)
     assert isinstance(made, compute_pb2.Instance)
     return made
-
-
-def native(name: str) -> str:
-    """The cloud's own id in a resource name."""
-    return name.rpartition("~")[2]
-
-
-@pytest.fixture
-def ec2(sandbox: Sandbox) -> EC2Client:
-    """AWS's own SDK, straight at the sandbox: counts what exists, never through our code."""
-    return boto3.client(
-        "ec2",
-        region_name=sandbox.aws["regions"][0],
-        endpoint_url=sandbox.aws["endpoint"],
-        aws_access_key_id=sandbox.aws["access_key_id"],
-        aws_secret_access_key=sandbox.aws["secret_access_key"],
-    )
-
-
-async def seed(sandbox: Sandbox, region: str, count: int) -> None:
-    """Make instances behind the server's back, as a colleague with a console would."""
-    body = json.dumps({"region": region, "count": count}).encode()
-    request = urllib.request.Request(
-        sandbox.aws["endpoint"] + "/_sandbox/seed", body, {"Content-Type": "application/json"}
-    )
-
-    def post() -> None:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            answer.read()
-
-    await asyncio.to_thread(post)
 
 
 def step_states(operation: operations.Operation) -> dict[str, str]:

@@ -1,34 +1,32 @@
 """Instances: one life, the same on every cloud."""
 
 import asyncio
+import re
 import uuid
+from collections.abc import Mapping
 
 import grpc
 import pytest
 from google.protobuf import struct_pb2
-from mypy_boto3_ec2 import EC2Client
-from novacron.cloud.v1 import compute_pb2, operations_pb2, storage_pb2
+from novacron.cloud.v1 import capabilities_pb2, compute_pb2, operations_pb2, storage_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_client import Client, CloudError, OperationFailed
 from novacron_sandbox import Sandbox
 
-from tests.conformance.conftest import Cloud, create, native, seed, step_states
+from tests.conformance.conftest import Cloud, create, step_states
+from tests.conformance.native import Account
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 GIB = 1 << 30
+USER_DATA = b"#!/bin/sh\necho hello\n"
 
 
 async def read(client: Client, name: str) -> compute_pb2.Instance:
     return (await client.call(pb.GetInstanceRequest(name=name))).instance
 
 
-def alive(ec2: EC2Client, *, tag: str) -> int:
-    """How many instances with that name exist, by AWS's own SDK."""
-    states = ["pending", "running", "stopping", "stopped"]
-    pages = ec2.get_paginator("describe_instances").paginate(
-        Filters=[{"Name": "tag:Name", "Values": [tag]}, {"Name": "instance-state-name", "Values": states}]
-    )
-    return sum(len(group["Instances"]) for page in pages for group in page["Reservations"])
+async def alive(account: Account, name: str) -> int:
+    return await asyncio.to_thread(account.alive, name)
 
 
 async def test_creating_follows_named_steps_to_a_running_instance(client: Client, cloud: Cloud) -> None:
@@ -37,7 +35,9 @@ async def test_creating_follows_named_steps_to_a_running_instance(client: Client
     seen: list[operations_pb2.Operation] = []
     made = await operation.wait(progress=seen.append, timeout=60)
     assert made.state == compute_pb2.INSTANCE_STATE_RUNNING
-    assert made.name.startswith(f"{cloud.parent}/instances/{cloud.regions[0]}~")
+    parent, _, id_ = made.name.rpartition("/")
+    assert parent == f"{cloud.parent}/instances"
+    assert re.fullmatch(cloud.kind.id.format(region=cloud.regions[0], name="steps"), id_)
     percents = [o.progress_percent for o in seen if o.HasField("progress_percent")]
     assert percents == sorted(percents) and percents[-1] == 100
     assert set(step_states(seen[-1]).values()) == {"SUCCEEDED"}
@@ -55,29 +55,26 @@ async def test_an_operation_is_answered_before_the_work_is_done(client: Client, 
     await (await client.start(pb.DeleteInstanceRequest(name=made.name))).wait(timeout=60)
 
 
-async def test_what_is_asked_for_is_what_there_is(client: Client, cloud: Cloud, ec2: EC2Client) -> None:
+async def test_what_is_asked_for_is_what_there_is(client: Client, cloud: Cloud, account: Account) -> None:
     made = await create(
         client,
         cloud,
         "whole",
         tags={"team": "core", "env": "test"},
-        boot_disk=compute_pb2.BootDiskSpec(size_bytes=20 * GIB, volume_type="gp3"),
-        data_disks=[storage_pb2.StorageVolumeSpec(size_bytes=5 * GIB), storage_pb2.StorageVolumeSpec(size_bytes=GIB)],
-        user_data=b"#!/bin/sh\necho hello\n",
+        boot_disk=compute_pb2.BootDiskSpec(size_bytes=40 * GIB, volume_type=cloud.kind.volume_type),
+        data_disks=[storage_pb2.StorageVolumeSpec(size_bytes=size * GIB) for size in (16, 10)],
+        user_data=USER_DATA,
         ssh_public_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHEChAhO4pqCbyDzEoiPY2HWmmGDqFRoA0sxZ0QfKAV nova",
     )
     assert made.display_name == "whole" and made.tags["team"] == "core" and made.tags["env"] == "test"
-    assert made.instance_type == cloud.instance_type and made.vcpus == 2 and made.memory_bytes == GIB
+    assert made.instance_type == cloud.instance_type
+    assert (made.vcpus, made.memory_bytes) == cloud.kind.shapes[cloud.instance_type]
+    assert made.boot_disk_bytes == 40 * GIB
     assert len(made.storage_volumes) == 3 and made.private_ips
     assert made.HasField("create_time") and made.HasField("observe_time")
-    (group,) = ec2.describe_instances(InstanceIds=[native(made.name)])["Reservations"]
-    there = group["Instances"][0]
-    ids = [mapping["Ebs"]["VolumeId"] for mapping in there["BlockDeviceMappings"]]
-    volumes = ec2.describe_volumes(VolumeIds=ids)["Volumes"]
-    assert sorted(volume["Size"] for volume in volumes) == [1, 5, 20]
-    assert there["KeyName"]
-    data = ec2.describe_instance_attribute(InstanceId=there["InstanceId"], Attribute="userData")
-    assert data["UserData"]["Value"]
+    there = await asyncio.to_thread(account.machine, made.native_id)
+    assert there.disks == [10, 16, 40] and there.keys == 1
+    assert there.user_data == (USER_DATA if cloud.kind.shows_user_data else b"")
     await (await client.start(pb.DeleteInstanceRequest(name=made.name))).wait(timeout=60)
 
 
@@ -96,29 +93,29 @@ async def test_spot_instances_say_so(client: Client, cloud: Cloud) -> None:
     await (await client.start(pb.DeleteInstanceRequest(name=made.name))).wait(timeout=60)
 
 
-async def test_validate_only_checks_and_makes_nothing(client: Client, cloud: Cloud, ec2: EC2Client) -> None:
+async def test_validate_only_checks_and_makes_nothing(client: Client, cloud: Cloud, account: Account) -> None:
     request = pb.CreateInstanceRequest(parent=cloud.parent, spec=cloud.spec("nothing"), validate_only=True)
     answer = await client.call(request)
     assert not answer.HasField("operation")
-    assert alive(ec2, tag="nothing") == 0
-    request.spec.image = "ami-00000000000000000"
+    assert await alive(account, "nothing") == 0
+    request.spec.image = cloud.kind.no_image
     with pytest.raises(CloudError) as caught:
         await client.call(request)
     assert caught.value.reason == "RESOURCE_NOT_FOUND"
 
 
-async def test_the_same_request_id_makes_one_instance(client: Client, cloud: Cloud, ec2: EC2Client) -> None:
+async def test_the_same_request_id_makes_one_instance(client: Client, cloud: Cloud, account: Account) -> None:
     request = pb.CreateInstanceRequest(parent=cloud.parent, spec=cloud.spec("once-only"), request_id=str(uuid.uuid4()))
     started = await asyncio.gather(*(client.start(request) for _ in range(10)))
     assert len({operation.name for operation in started}) == 1
     made = await started[0].wait(timeout=60)
     again = await client.start(request)
     assert again.name == started[0].name and again.latest.done
-    assert alive(ec2, tag="once-only") == 1
+    assert await alive(account, "once-only") == 1
     await (await client.start(pb.DeleteInstanceRequest(name=made.name))).wait(timeout=60)
 
 
-async def test_a_request_id_with_other_parameters_is_refused(client: Client, cloud: Cloud, ec2: EC2Client) -> None:
+async def test_a_request_id_with_other_parameters_is_refused(client: Client, cloud: Cloud, account: Account) -> None:
     request = pb.CreateInstanceRequest(parent=cloud.parent, spec=cloud.spec("first"), request_id=str(uuid.uuid4()))
     operation = await client.start(request)
     request.spec.display_name = "second"
@@ -126,11 +123,11 @@ async def test_a_request_id_with_other_parameters_is_refused(client: Client, clo
         await client.start(request)
     assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
     made = await operation.wait(timeout=60)
-    assert alive(ec2, tag="second") == 0
+    assert await alive(account, "second") == 0
     await (await client.start(pb.DeleteInstanceRequest(name=made.name))).wait(timeout=60)
 
 
-async def test_stop_start_restart_delete(client: Client, cloud: Cloud, ec2: EC2Client) -> None:
+async def test_stop_start_restart_delete(client: Client, cloud: Cloud, account: Account) -> None:
     made = await create(client, cloud, "life")
     stopped = await (await client.start(pb.StopInstanceRequest(name=made.name))).wait(timeout=60)
     assert stopped.state == compute_pb2.INSTANCE_STATE_DEALLOCATED
@@ -143,17 +140,16 @@ async def test_stop_start_restart_delete(client: Client, cloud: Cloud, ec2: EC2C
     assert started.state == compute_pb2.INSTANCE_STATE_RUNNING
     restarted = await (await client.start(pb.RestartInstanceRequest(name=made.name))).wait(timeout=60)
     assert restarted.state == compute_pb2.INSTANCE_STATE_RUNNING
-    assert alive(ec2, tag="life") == 1
+    assert await alive(account, "life") == 1
     await (await client.start(pb.DeleteInstanceRequest(name=made.name))).wait(timeout=60)
-    assert alive(ec2, tag="life") == 0
+    assert await alive(account, "life") == 0
 
 
 async def test_deleting_what_is_gone_is_not_found_unless_allowed(client: Client, cloud: Cloud) -> None:
-    missing = f"{cloud.parent}/instances/{cloud.regions[0]}~i-00000000000000000"
     with pytest.raises(CloudError) as caught:
-        await (await client.start(pb.DeleteInstanceRequest(name=missing))).wait(timeout=60)
+        await (await client.start(pb.DeleteInstanceRequest(name=cloud.nobody))).wait(timeout=60)
     assert caught.value.reason == "RESOURCE_NOT_FOUND"
-    await (await client.start(pb.DeleteInstanceRequest(name=missing, allow_missing=True))).wait(timeout=60)
+    await (await client.start(pb.DeleteInstanceRequest(name=cloud.nobody, allow_missing=True))).wait(timeout=60)
 
 
 async def test_a_resource_that_an_operation_holds_is_busy(
@@ -173,13 +169,13 @@ async def test_a_deleted_instance_is_seen_only_when_asked_for(client: Client, cl
     query = pb.ListInstancesRequest(parent=cloud.parent, filter='display_name = "ghost"')
     assert [i.name async for i in client.list(query)] == []
     query.show_deleted = True
-    (found,) = [i async for i in client.list(query)]
-    assert found.state == compute_pb2.INSTANCE_STATE_DELETED
+    found = [i.state async for i in client.list(query)]
+    assert found == ([compute_pb2.INSTANCE_STATE_DELETED] if cloud.kind.remembers_deleted else [])
 
 
-async def test_lists_page_truly_and_lose_nothing(client: Client, cloud: Cloud, sandbox: Sandbox) -> None:
+async def test_lists_page_truly_and_lose_nothing(client: Client, cloud: Cloud, sandbox: Sandbox, kind: str) -> None:
     for region in cloud.regions:
-        await seed(sandbox, region, 7)
+        await asyncio.to_thread(sandbox.seed, 7, region=region, cloud=kind)
     everything = {i.name async for i in client.list(pb.ListInstancesRequest(parent=cloud.parent, page_size=1000))}
     for size in (5, 7):
         request = pb.ListInstancesRequest(parent=cloud.parent, page_size=size)
@@ -197,8 +193,10 @@ async def test_lists_page_truly_and_lose_nothing(client: Client, cloud: Cloud, s
         assert pages >= len(everything) // size
 
 
-async def test_a_page_token_of_another_query_is_refused(client: Client, cloud: Cloud, sandbox: Sandbox) -> None:
-    await seed(sandbox, cloud.regions[0], 6)
+async def test_a_page_token_of_another_query_is_refused(
+    client: Client, cloud: Cloud, sandbox: Sandbox, kind: str
+) -> None:
+    await asyncio.to_thread(sandbox.seed, 6, cloud=kind)
     first = await client.call(pb.ListInstancesRequest(parent=cloud.parent, page_size=5))
     assert first.next_page_token
     for other in (
@@ -217,7 +215,7 @@ async def test_lists_are_filtered(client: Client, cloud: Cloud) -> None:
     for query in (
         'tags.env = "haystack"',
         'display_name = "needle" AND state = "RUNNING"',
-        f'native_id = "{native(made.name)}"',
+        f'native_id = "{made.native_id}"',
         f'zone = "{made.zone}" AND tags:"env" AND instance_type = "{cloud.instance_type}" AND display_name = "needle"',
     ):
         request = pb.ListInstancesRequest(parent=cloud.parent, filter=query)
@@ -244,19 +242,57 @@ async def test_all_providers_are_listed_at_once(client: Client, cloud: Cloud, in
     assert instance.name in found
 
 
+async def test_every_cloud_is_in_one_list(client: Client, clouds: Mapping[str, Cloud], sandbox: Sandbox) -> None:
+    for kind in clouds:
+        await asyncio.to_thread(sandbox.seed, 1, cloud=kind)
+    request = pb.ListInstancesRequest(parent="providers/-", page_size=100)
+    parents = {i.name.partition("/instances/")[0] async for i in client.list(request)}
+    assert {cloud.parent for cloud in clouds.values()} <= parents
+
+
 async def test_provider_data_comes_only_when_asked_for(
     client: Client, cloud: Cloud, instance: compute_pb2.Instance
 ) -> None:
     assert not (await read(client, instance.name)).HasField("provider_data")
     full = await client.call(pb.GetInstanceRequest(name=instance.name, include_provider_data=True))
-    assert full.instance.provider_data["InstanceId"] == native(instance.name)
+    assert full.instance.provider_data[cloud.kind.native_id] == instance.native_id
 
 
-async def test_what_a_cloud_cannot_do_is_unsupported(client: Client, instance: compute_pb2.Instance) -> None:
-    request = pb.StopInstanceRequest(name=instance.name, mode=pb.STOP_MODE_KEEP_HOST)
-    with pytest.raises(CloudError) as caught:
-        await (await client.start(request)).wait(timeout=60)
-    assert caught.value.reason == "CAPABILITY_UNSUPPORTED"
+@pytest.mark.parametrize(
+    ("mode", "capability", "state"),
+    [
+        (pb.STOP_MODE_KEEP_HOST, "INSTANCE_KEEP_HOST", compute_pb2.INSTANCE_STATE_STOPPED),
+        (pb.STOP_MODE_SUSPEND, "INSTANCE_SUSPEND", compute_pb2.INSTANCE_STATE_SUSPENDED),
+    ],
+    ids=["keep-host", "suspend"],
+)
+async def test_the_other_ways_of_being_off_are_as_declared(
+    client: Client,
+    cloud: Cloud,
+    instance: compute_pb2.Instance,
+    mode: pb.StopMode,
+    capability: str,
+    state: compute_pb2.InstanceState,
+) -> None:
+    told = (await client.call(pb.GetCapabilitiesRequest(name=cloud.parent))).capabilities
+    wanted = capabilities_pb2.Capability.Value(f"CAPABILITY_{capability}")
+    (status,) = [status for status in told if status.capability == wanted]
+    request = pb.StopInstanceRequest(name=instance.name, mode=mode)
+    if status.level == capabilities_pb2.SUPPORT_LEVEL_NONE:
+        with pytest.raises(CloudError) as caught:
+            await (await client.start(request)).wait(timeout=60)
+        assert caught.value.reason == "CAPABILITY_UNSUPPORTED"
+        assert caught.value.metadata["capability"] == capability
+    elif mode == pb.STOP_MODE_SUSPEND and not cloud.kind.suspends_all:
+        with pytest.raises(CloudError) as caught:
+            await (await client.start(request)).wait(timeout=60)
+        assert caught.value.reason == "RESOURCE_STATE_INVALID"
+        assert status.limits
+    else:
+        stopped = await (await client.start(request)).wait(timeout=60)
+        assert stopped.state == state
+        started = await (await client.start(pb.StartInstanceRequest(name=instance.name))).wait(timeout=60)
+        assert started.state == compute_pb2.INSTANCE_STATE_RUNNING
 
 
 async def test_provider_options_of_another_shape_are_refused(client: Client, cloud: Cloud) -> None:

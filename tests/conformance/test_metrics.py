@@ -146,8 +146,7 @@ async def test_an_unknown_metric_names_the_field_and_the_nearest(client: Client,
 
 
 async def test_a_resource_that_is_not_there_is_not_found(client: Client, cloud: Cloud) -> None:
-    missing = f"{cloud.parent}/instances/{cloud.regions[0]}~i-00000000000000000"
-    wanted = metrics_pb2.MetricSelector(metrics=[CPU], resources=[missing])
+    wanted = metrics_pb2.MetricSelector(metrics=[CPU], resources=[cloud.nobody])
     with pytest.raises(CloudError) as caught:
         await client.call(pb.GetLatestMetricsRequest(parent=cloud.parent, selector=wanted))
-    assert (caught.value.code, caught.value.resource) == (grpc.StatusCode.NOT_FOUND, missing)
+    assert (caught.value.code, caught.value.resource) == (grpc.StatusCode.NOT_FOUND, cloud.nobody)

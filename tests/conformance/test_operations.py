@@ -116,7 +116,7 @@ async def test_a_cancelled_operation_ends_between_steps_and_tells_what_is_left(c
 
 async def test_a_failure_has_its_reason_in_the_operation(client: Client, cloud: Cloud) -> None:
     spec = cloud.spec("absent")
-    spec.image = "ami-00000000000000000"
+    spec.image = cloud.kind.no_image
     operation = await client.start(providers.CreateInstanceRequest(parent=cloud.parent, spec=spec))
     with pytest.raises(OperationFailed) as caught:
         await operation.wait(timeout=60)

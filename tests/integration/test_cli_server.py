@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from novacron_cli.registration import Registration
 from novacron_cli.server_process import ServerError, ServerProcess
 
 COMMAND = [sys.executable, "-m", "novacron_cli"]
@@ -23,11 +25,15 @@ class Shell:
 
     Attributes:
         server: Its address.
-        aws: Where the sandbox's AWS is, as `sandbox --json` tells it.
+        clouds: Where the sandbox's clouds are, as `sandbox --json` tells it.
     """
 
     server: str
-    aws: dict[str, Any]
+    clouds: dict[str, Any]
+
+    @property
+    def aws(self) -> dict[str, Any]:
+        return dict(self.clouds["aws"])
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command that ends with that code; returns what it printed, standard error if it failed."""
@@ -61,7 +67,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     ):
         try:
             assert sandbox.stdout is not None
-            shell = Shell(f"unix:{folder / 'socket'}", json.loads(sandbox.stdout.readline())["aws"])
+            shell = Shell(f"unix:{folder / 'socket'}", json.loads(sandbox.stdout.readline()))
             while not ready.exists():
                 assert server.poll() is None, (folder / "log").read_text()
                 asyncio.run(asyncio.sleep(0.02))
@@ -78,16 +84,20 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
                     process.kill()
 
 
+def words_of_registration(shell: Shell, kind: str) -> list[str]:
+    """The command that registers a cloud, as the sandbox names it, without the program."""
+    # A shell takes a backslash at the end of a line away; shlex does not.
+    line = Registration.of(kind, shell.clouds[kind], period=1, lag=0).command().replace("\\\n", "")
+    program, *words = shlex.split(line)
+    assert program == "novacron-cloud"
+    return words
+
+
 @pytest.fixture(scope="module")
 def provider(shell: Shell) -> str:
-    """The sandbox's AWS, registered by the command that the sandbox names."""
-    aws = shell.aws
-    shell.run(
-        "providers", "register", "aws", "--kind", "aws", "--endpoint", aws["endpoint"],
-        "--auth", f"access_key_id={aws['access_key_id']}", "--auth", f"secret_access_key={aws['secret_access_key']}",
-        "--option", "metrics.period=1", "--option", "metrics.lag=0", "--region", "us-east-1", "--region", "eu-west-1",
-        "--default-region", "eu-west-1", "--default",
-    )  # fmt: skip
+    """The sandbox's AWS, registered by the command that the sandbox names and more."""
+    more = ("--region", "us-east-1", "--region", "eu-west-1", "--default-region", "eu-west-1", "--default")
+    shell.run(*words_of_registration(shell, "aws"), *more)
     return "aws"
 
 
@@ -112,6 +122,26 @@ def test_a_machine_from_its_creation_to_its_end(shell: Shell, provider: str) -> 
 
     assert shell.run("instances", "delete", name) == ""
     assert shell.json("instances", "list") == {"instances": []}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", ["azure", "gcp"])
+def test_other_clouds_are_registered_and_used_in_the_same_way(shell: Shell, kind: str) -> None:
+    cloud = shell.clouds[kind]
+    registered = shell.json(*words_of_registration(shell, kind))
+    assert registered["config"]["default_region"] == cloud["regions"][0]
+    assert "secret" not in json.dumps(registered)
+
+    machine = ("--image", cloud["image"], "--type", cloud["instance_type"], "--name", "web")
+    made = shell.json("instances", "create", "-p", kind, *machine)
+    name = made["name"]
+    assert (name.split("/")[1], made["region"]) == (kind, cloud["regions"][0])
+    assert name in shell.run("instances", "list", "-p", kind)
+    watched = shell.run("metrics", "watch", "-p", kind, "--for", "4s", "-m", "cloud.instance.cpu.utilization")
+    times = {line.split()[0] for line in watched.splitlines() if f" {name} cloud.instance.cpu.utilization " in line}
+    assert len(times) >= 2, watched
+    assert shell.run("instances", "delete", name) == ""
+    assert shell.run("providers", "unregister", kind) == f"providers/{kind} is forgotten\n"
 
 
 def test_providers_are_shown(shell: Shell, provider: str) -> None:
@@ -179,9 +209,13 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 def test_a_sandbox_that_dies_is_told() -> None:
-    with subprocess.Popen([*COMMAND, "sandbox", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sandbox:
+    with subprocess.Popen(
+        [*COMMAND, "sandbox", "--clouds", "aws", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as sandbox:
         assert sandbox.stdout is not None
-        os.kill(json.loads(sandbox.stdout.readline())["pid"], signal.SIGKILL)
+        told_of = json.loads(sandbox.stdout.readline())
+        assert set(told_of) == {"aws", "pid"}
+        os.kill(told_of["pid"], signal.SIGKILL)
         _, told = sandbox.communicate(timeout=20)
     assert (sandbox.returncode, told) == (1, b"error: the sandbox ended by itself\n")
 

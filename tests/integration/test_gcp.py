@@ -407,16 +407,19 @@ async def test_regions_and_machine_types(compute: Compute) -> None:
     }
     request = pb.ListInstanceTypesRequest(parent=PARENT, regions=["us-central1"], page_size=7)
     names: list[str] = []
+    zones: dict[str, list[str]] = {}
     while True:
         page = await compute.list_instance_types(request, Call())
+        assert len(page.instance_types) <= 7
         names += [shape.name for shape in page.instance_types]
+        zones |= {shape.native_id: list(shape.zones) for shape in page.instance_types}
         if not page.next_page_token:
             break
         request.page_token = page.next_page_token
     assert len(names) == len(set(names))
-    for zone in "abcf":
-        assert f"{PARENT}/instanceTypes/us-central1-{zone}~e2-medium" in names
-    assert f"{PARENT}/instanceTypes/us-central1-c~t2a-standard-2" not in names
+    assert f"{PARENT}/instanceTypes/us-central1~e2-medium" in names
+    assert zones["e2-medium"] == [f"us-central1-{letter}" for letter in "abcf"]
+    assert zones["t2a-standard-2"] == [f"us-central1-{letter}" for letter in "abf"]
 
 
 # Metrics.

@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import pathlib
+import re
 import shutil
 
 import novacron_client
 import pytest
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_sandbox import Sandbox
+from novacron_sandbox.clouds import CLOUDS
 
 from tests.servers import registration, server_process
 
@@ -61,23 +63,33 @@ async def test_a_go_program_makes_follows_and_deletes_machines(tmp_path: pathlib
     code, text = await run("go", "build", "-o", tour, "./cmd/tour", **OFFLINE)
     assert code == 0, text
     async with (
-        Sandbox(clouds=("aws",), metrics_period=1, metrics_lag=0, boot_seconds=1) as sandbox,
+        Sandbox(metrics_period=1, metrics_lag=0, boot_seconds=1) as sandbox,
         server_process(tmp_path) as server,
         novacron_client.connect(server.address) as client,
     ):
-        request = registration(sandbox)
-        request.provider.config.options.update({"metrics.period": 1, "metrics.lag": 0})
-        await client.call(request)
-        images, types = json.dumps({"aws": sandbox.aws["image"]}), json.dumps({"aws": "t3.micro"})
-        where = ("--address", server.address, "--providers", "aws", "--timeout", "100s")
-        code, text = await run(tour, *where, "--image", images, "--type", types)
+        for kind in CLOUDS:
+            request = registration(sandbox, kind, kind)
+            request.provider.config.options.update({"metrics.period": 1, "metrics.lag": 0})
+            await client.call(request)
+        clouds = {kind: getattr(sandbox, kind) for kind in CLOUDS}
+        images = {kind: cloud["image"] for kind, cloud in clouds.items()}
+        types = json.dumps({kind: cloud.get("instance_type", "t3.micro") for kind, cloud in clouds.items()})
+        where = ("--address", server.address, "--timeout", "100s", "--type", types)
+        code, text = await run(tour, *where, "--providers", ",".join(CLOUDS), "--image", json.dumps(images))
         assert code == 0, text
-        assert "OPERATION_STATE_RUNNING" in text
-        assert "100 % OPERATION_STATE_SUCCEEDED" in text
-        assert "none missed, none doubled" in text
-        assert text.rstrip().endswith("deleted")
-        assert not (await client.call(pb.ListInstancesRequest(parent="providers/aws"))).instances
+        lines = text.splitlines()
+        assert len([line for line in lines if "none missed, none doubled" in line]) == 1, text
+        for kind in CLOUDS:
+            method = f"{kind} ProviderService/CreateInstance "
+            assert any(line.startswith(method) and "OPERATION_STATE_RUNNING" in line for line in lines), text
+            assert any(line.startswith(method) and "100 % OPERATION_STATE_SUCCEEDED" in line for line in lines), text
+            for end in (r"told \d+ times", "deleted"):
+                assert re.search(rf"^providers/{kind}/instances/\S+ {end}$", text, re.MULTILINE), text
+        assert not (await client.call(pb.ListInstancesRequest(parent="providers/-"))).instances
 
-        code, text = await run(tour, *where, "--image", '{"aws": "ami-0000000000000dead"}', "--type", types)
+        # Where one fails, nothing is left of the other.
+        images["aws"] = "ami-0000000000000dead"
+        code, text = await run(tour, *where, "--providers", "aws,gcp", "--image", json.dumps(images))
         assert code == 1
-        assert text.splitlines()[-1].startswith("tour: creating a machine at aws:"), text
+        assert re.search("^tour: creating a machine at aws:", text, re.MULTILINE), text
+        assert not (await client.call(pb.ListInstancesRequest(parent="providers/-"))).instances

@@ -166,7 +166,7 @@ def test_a_token_ends(sandbox: Sandbox) -> None:
     time.sleep(1.1)
     metrics = Metrics(sandbox, bearer)
     with pytest.raises(Unauthenticated):
-        list(metrics.client.list_metric_descriptors(name=metrics.name, metadata=metrics.metadata))
+        metrics.series("cpu/utilization", time.time() - 600, time.time())
     metrics.close()
 
 

@@ -23,7 +23,6 @@ from novacron_sandbox.world import activity, moments
 from tests.unit.sandbox.google import ZONE, Metrics, Project, points
 
 FLEET = 40
-VIEW = monitoring_v3.ListTimeSeriesRequest.TimeSeriesView
 ALIGN = monitoring_v3.Aggregation.Aligner
 REDUCE = monitoring_v3.Aggregation.Reducer
 
@@ -166,7 +165,7 @@ def test_a_filter_chooses_zones(metrics: Metrics) -> None:
     assert metrics.series("cpu/utilization", end - 60, end, filter=' AND resource.labels.zone = "nowhere"') == []
 
 
-def test_pages_hold_points_and_headers_hold_series(metrics: Metrics) -> None:
+def test_pages_hold_points(metrics: Metrics) -> None:
     end = _whole()
     pages = list(metrics.pages("cpu/utilization", end - 600, end, page_size=64).pages)
     sizes = [sum(len(series.points) for series in page.time_series) for page in pages]
@@ -177,24 +176,6 @@ def test_pages_hold_points_and_headers_hold_series(metrics: Metrics) -> None:
             joined.setdefault(series.resource.labels["instance_id"], {}).update(points(series))
     whole = {s.resource.labels["instance_id"]: points(s) for s in metrics.series("cpu/utilization", end - 600, end)}
     assert joined == whole
-    headers = list(metrics.pages("cpu/utilization", end - 600, end, page_size=30, view=VIEW.HEADERS).pages)
-    assert [len(page.time_series) for page in headers] == [30, 10]
-    assert not any(series.points for page in headers for series in page.time_series)
-
-
-def test_descriptors_say_what_there_is(metrics: Metrics) -> None:
-    request: dict[str, Any] = {"name": metrics.name, "page_size": 5}
-    found = {
-        one.type: one for one in metrics.client.list_metric_descriptors(request=request, metadata=metrics.metadata)
-    }
-    assert len(found) == 14
-    cpu = found["compute.googleapis.com/instance/cpu/utilization"]
-    assert (cpu.metric_kind, cpu.value_type, cpu.unit) == (1, 3, "10^2.%")
-    sent = found["compute.googleapis.com/instance/network/sent_bytes_count"]
-    assert (sent.metric_kind, sent.value_type, sent.unit) == (2, 2, "By")
-    assert cpu.metadata.ingest_delay.seconds == 240
-    request["filter"] = 'metric.type = starts_with("compute.googleapis.com/instance/disk/")'
-    assert len(list(metrics.client.list_metric_descriptors(request=request, metadata=metrics.metadata))) == 4
 
 
 def test_what_monitoring_refuses(metrics: Metrics) -> None:
@@ -206,7 +187,7 @@ def test_what_monitoring_refuses(metrics: Metrics) -> None:
     with pytest.raises(InvalidArgument, match="aligner"):
         metrics.series("cpu/utilization", now - 600, now, aggregation={"cross_series_reducer": REDUCE.REDUCE_SUM})
     with pytest.raises(InvalidArgument, match="exactly one metric type"):
-        metrics.series("cpu/utilization", now - 600, now, filter=' OR metric.type = "b"')
+        metrics.series("cpu/utilization", now - 600, now, filter=' AND metric.type = "b"')
     with pytest.raises(InvalidArgument, match="interval"):
         metrics.series("cpu/utilization", now, now - 600)
     with pytest.raises(InvalidArgument, match="pageToken"):

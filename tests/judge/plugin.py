@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,12 @@ def _gcp() -> Judge | None:
 # Made when the first exchange is there: reading a cloud's specification takes a while.
 _JUDGES: dict[str, Callable[[], Judge | None]] = {"azure": _azure, "gcp": _gcp}
 _SHOWN = 20
+_COUNTS = "judged_exchanges"
+
+
+def judge_of(cloud: str) -> Judge | None:
+    """The judge of a cloud; None when its specification is not here."""
+    return _JUDGES[cloud]()
 
 
 class Court:
@@ -51,7 +58,7 @@ class Court:
         for path in sorted(self.folder.glob("*.jsonl")):
             cloud = path.name.partition("-")[0]
             if cloud not in self._judges:
-                self._judges[cloud] = _JUDGES[cloud]()
+                self._judges[cloud] = judge_of(cloud)
             judge = self._judges[cloud]
             for line in self._new_lines(path):
                 if judge is None:
@@ -115,11 +122,31 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
     return (yield from _judged())
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # A worker of pytest-xdist prints nothing: what it counted goes to the process that does.
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None and _court is not None:
+        counted = {cloud: dict(operations) for cloud, operations in _court.operations.items()}
+        output[_COUNTS] = {"judged": counted, "unjudged": dict(_court.unjudged)}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    counts = getattr(node, "workeroutput", {}).get(_COUNTS)
+    if counts and _court is not None:
+        for cloud, operations in counts["judged"].items():
+            _court.operations[cloud].update(operations)
+        _court.unjudged.update(counts["unjudged"])
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _court is None:
         return
-    for cloud, operations in sorted(_court.operations.items()):
-        count, kinds = operations.total(), len(operations)
-        terminalreporter.line(f"judged {count} exchanges with {cloud}, of {kinds} operations")
+    clouds = {cloud: operations for cloud, operations in sorted(_court.operations.items()) if operations}
+    if clouds:
+        exchanges = sum(operations.total() for operations in clouds.values())
+        each = ", ".join(f"{cloud} {counts.total():,}/{len(counts)}" for cloud, counts in clouds.items())
+        kinds = sum(len(operations) for operations in clouds.values())
+        terminalreporter.line(f"judged: {exchanges:,} exchanges of {kinds} operations ({each})")
     for cloud, count in sorted(_court.unjudged.items()):
-        terminalreporter.line(f"{count} exchanges with {cloud} were not judged: its specification is not here")
+        terminalreporter.line(f"not judged: {count:,} exchanges with {cloud}, whose specification is not here")

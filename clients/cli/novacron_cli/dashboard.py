@@ -1,6 +1,5 @@
 """Live metrics of instances: a table that moves in a terminal, lines elsewhere."""
 
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple, Self
 from novacron.cloud.v1.compute_pb2 import Instance
 from novacron_client import MetricUpdate, SeriesKey
 
+from novacron_cli.board import blocks, sparkline
 from novacron_cli.output import clock, is_terminal, quantity, word, write
 
 CPU = "cloud.instance.cpu.utilization"
@@ -21,7 +21,6 @@ COLUMNS = (
 )
 HISTORY = 24
 WIDE = 132
-BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 
 
 class Reading(NamedTuple):
@@ -63,7 +62,7 @@ class Fleet:
 
     def readings(self) -> Iterator[Reading]:
         """All instances, by region and name."""
-        known = sorted(self.instances.values(), key=lambda i: (i.region, i.display_name, i.native_id))
+        known = sorted(self.instances.values(), key=lambda i: (provider_of(i), i.region, i.display_name, i.name))
         return (self.reading(instance.name) for instance in known)
 
     def reading(self, name: str) -> Reading:
@@ -77,18 +76,20 @@ class Fleet:
         return Reading(self.instances.get(name) or Instance(name=name), max(times), tuple(values))
 
 
-def sparkline(values: Iterable[float], blocks: str = BLOCKS) -> str:
-    """Values as a line of blocks, from the least to the greatest of them."""
-    found = list(values)
-    low, high = min(found, default=0.0), max(found, default=0.0)
-    scale = (len(blocks) - 1) / (high - low) if high > low else 0.0
-    return "".join(blocks[round((value - low) * scale)] for value in found)
+def provider_of(instance: Instance) -> str:
+    """Id of the provider that an instance is of."""
+    return instance.name.split("/")[1]
+
+
+def title_of(instance: Instance) -> str:
+    """What people call an instance: its display name, or the last part of its name."""
+    return instance.display_name or instance.name.rpartition("/")[2]
 
 
 def line(reading: Reading) -> str:
-    """A reading as one line of text: "15:02:03 us-east-1 i-0abc web-1 t3.micro running cpu 12.3 % in ..."."""
+    """A reading as one line of text: "15:02:03 aws us-east-1 web-1 t3.micro running cpu 12.3 % in ..."."""
     instance = reading.instance
-    words = [clock(reading.time), instance.region, instance.native_id or instance.name, instance.display_name]
+    words = [clock(reading.time), provider_of(instance), instance.region, title_of(instance)]
     words += [instance.instance_type, word(instance, "state")]
     words += [f"{short} {value}" for (_, short, _), value in zip(COLUMNS, reading.values, strict=True)]
     return " ".join(filter(None, words))
@@ -99,7 +100,7 @@ class Screen:
 
     def __init__(self, fleet: Fleet, address: str) -> None:
         self._fleet, self._address = fleet, address
-        self._blocks = BLOCKS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_BLOCKS
+        self._blocks = blocks()
         self._live: Any = None
         if is_terminal():
             from rich.live import Live
@@ -133,17 +134,18 @@ class Screen:
 
         # What 80 columns have no room for is left out there.
         wide = self._live.console.width >= WIDE
-        shown = COLUMNS if wide else COLUMNS[:3]
+        shown = COLUMNS if wide else COLUMNS[:2]
         title = f"{self._address}   {clock(update.time or 0.0)} UTC   {self._fleet.samples} samples received"
         table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
-        for name in ("INSTANCE", *(("NAME", "TYPE") if wide else ()), "REGION", "STATE"):
+        for name in ("PROVIDER", "REGION", "INSTANCE", *(("TYPE",) if wide else ()), "STATE"):
             table.add_column(name, no_wrap=True)
         table.add_column("", no_wrap=True, style="green")
         for name, _, _ in shown:
             table.add_column(name, justify="right", no_wrap=True)
         for instance, _, values in self._fleet.readings():
             history = list(self._fleet.history(instance.name))[-HISTORY if wide else -8 :]
-            cells = [instance.native_id, *((instance.display_name, instance.instance_type) if wide else ())]
-            cells += [instance.region, word(instance, "state"), sparkline(history, self._blocks)]
+            cells = [provider_of(instance), instance.region, title_of(instance)]
+            cells += [*((instance.instance_type,) if wide else ()), word(instance, "state")]
+            cells.append(sparkline(history, self._blocks))
             table.add_row(*(Text(cell) for cell in (*cells, *values[: len(shown)])))
         return table

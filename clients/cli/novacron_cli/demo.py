@@ -12,9 +12,9 @@ def demo(
         float | None,
         typer.Option("--for", parser=duration, metavar="DURATION", help="Show live metrics that long, then end."),
     ] = None,
-    instances: Annotated[int, typer.Option(min=1, max=50, help="Instances to create.")] = 4,
+    instances: Annotated[int, typer.Option(min=1, max=20, help="Instances to create in each cloud.")] = 2,
 ) -> None:
-    """Show it at work: a sandbox cloud, the server, instances that start, live metrics. Ctrl-C ends all of it."""
+    """Show it at work: three sandbox clouds, the server, instances that start, live metrics. Ctrl-C ends all of it."""
     import asyncio
     import tempfile
     from pathlib import Path
@@ -22,7 +22,7 @@ def demo(
     from novacron_cli.output import write
 
     # Before the imports that take a second.
-    write("NovaCron Cloud demo: starting a sandbox cloud (AWS's API on loopback) and the server; a few seconds ...")
+    write("NovaCron Cloud demo: starting AWS, Azure and Google Cloud on loopback, and the server; a few seconds ...")
 
     from novacron_cli.failure import USAGE, fail, told
 

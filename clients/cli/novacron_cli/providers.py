@@ -91,7 +91,7 @@ async def register_provider(
     session: Session,
     id: IdArgument,
     *,
-    kind: Annotated[str, typer.Option(help="Adapter, such as aws.")],
+    kind: Annotated[str, typer.Option(help="Adapter: aws, azure, gcp.")],
     display_name: DisplayName = None,
     default: Default = None,
     auth: Auth = None,

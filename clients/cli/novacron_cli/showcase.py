@@ -3,34 +3,39 @@
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import novacron_client
-from google.protobuf.struct_pb2 import Struct
 from novacron.cloud.v1.compute_pb2 import Instance, InstanceSpec
 from novacron.cloud.v1.provider_pb2 import Provider, ProviderConfig
 from novacron.cloud.v1.provider_service_pb2 import CreateInstanceRequest, ListInstancesRequest, RegisterProviderRequest
 from novacron_client import Client, CloudError
 from novacron_sandbox import Sandbox
+from novacron_sandbox.clouds import CLOUDS
 
 from novacron_cli.dashboard import COLUMNS, Fleet, Screen
 from novacron_cli.failure import tell
 from novacron_cli.output import clock, write
 from novacron_cli.progress import Progress
+from novacron_cli.registration import Registration
 from novacron_cli.server_process import ServerProcess
 
-PARENT = "providers/aws"
-TYPES = ("t3.micro", "t3.small", "m5.large", "c5.large")
-REGIONS = 2
+TYPES = {
+    "aws": ("t3.micro", "m5.large", "t3.small", "c5.large"),
+    "azure": ("Standard_B2s", "Standard_D2s_v5", "Standard_B1s", "Standard_F4s_v2"),
+    "gcp": ("e2-medium", "n2-standard-2", "e2-small", "e2-standard-4"),
+}
+# Seconds between two values; the clouds themselves have one a minute or every five.
+PERIOD = 1
 INVENTORY_INTERVAL = 3.0
 
 
 class Showcase:
-    """A sandbox cloud and a server for it, instances, and their metrics until the time is over or Ctrl-C."""
+    """Sandbox clouds and a server for them, instances, and their metrics until the time is over or Ctrl-C."""
 
     def __init__(self, folder: Path, *, instances: int, seconds: float | None) -> None:
         self._folder, self._instances, self._seconds = folder, instances, seconds
@@ -43,47 +48,34 @@ class Showcase:
         # The server starts while the sandbox does.
         async with (
             ServerProcess(self._folder) as server,
-            Sandbox(clouds=("aws",), metrics_period=1, metrics_lag=0) as sandbox,
+            Sandbox(metrics_period=PERIOD, metrics_lag=0) as sandbox,
             novacron_client.connect(await server.ready()) as client,
         ):
-            regions = sandbox.aws["regions"][:REGIONS]
-            _introduce(sandbox.aws["endpoint"], client.address)
-            await self._register(client, sandbox.aws, regions)
-            fleet = Fleet(await self._create(client, sandbox.aws["image"], regions))
+            clouds: dict[str, dict[str, Any]] = {name: getattr(sandbox, name) for name in CLOUDS}
+            _introduce(clouds, client.address)
+            await asyncio.gather(*(_register(client, name, cloud) for name, cloud in clouds.items()))
+            fleet = Fleet(await self._create(client, clouds))
             await self._watch(client, fleet)
 
-    async def _register(self, client: Client, aws: dict[str, Any], regions: Sequence[str]) -> None:
-        options = Struct()
-        options.update({"metrics.period": 1, "metrics.lag": 0})
-        config = ProviderConfig(
-            auth={name: aws[name] for name in ("access_key_id", "secret_access_key")},
-            endpoint=aws["endpoint"],
-            regions=regions,
-            default_region=regions[0],
-            options=options,
-        )
-        provider = Provider(kind="aws", display_name="Sandbox", config=config, is_default=True)
-        request = RegisterProviderRequest(provider_id="aws", provider=provider)
-        registered = (await client.call(request)).provider
-        _say(f"registered {registered.name}: account {registered.native_id}, regions {' '.join(regions)}")
+    async def _create(self, client: Client, clouds: Mapping[str, Mapping[str, Any]]) -> list[Instance]:
+        _say(f"creating instances, {self._instances} in each cloud")
 
-    async def _create(self, client: Client, image: str, regions: Sequence[str]) -> list[Instance]:
-        _say(f"creating {self._instances} instances")
-
-        async def create(index: int, progress: Progress) -> Instance:
+        async def create(name: str, index: int, progress: Progress) -> Instance:
+            cloud, types = clouds[name], TYPES[name]
             spec = InstanceSpec(
                 display_name=f"web-{index + 1}",
-                region=regions[index % len(regions)],
-                instance_type=TYPES[index % len(TYPES)],
-                image=image,
+                region=cloud["regions"][index % len(cloud["regions"])],
+                instance_type=types[index % len(types)],
+                image=cloud["image"],
                 tags={"demo": "novacron-cloud"},
             )
-            operation = await client.start(CreateInstanceRequest(parent=PARENT, spec=spec))
-            label = f"{spec.display_name} {spec.region} {spec.instance_type}"
+            operation = await client.start(CreateInstanceRequest(parent=f"providers/{name}", spec=spec))
+            label = f"{name:<5} {spec.display_name} {spec.instance_type:<15}"
             return await operation.wait(progress=partial(progress.update, label))
 
         with Progress(on_stdout=True) as progress:
-            return await asyncio.gather(*(create(index, progress) for index in range(self._instances)))
+            wanted = [(name, index) for name in clouds for index in range(self._instances)]
+            return await asyncio.gather(*(create(name, index, progress) for name, index in wanted))
 
     async def _watch(self, client: Client, fleet: Fleet) -> None:
         until = "Ctrl-C ends it" if self._seconds is None else f"for {self._seconds:g} s"
@@ -94,7 +86,7 @@ class Showcase:
             with suppress(TimeoutError), Screen(fleet, client.address) as screen:
                 async with (
                     asyncio.timeout(self._seconds),
-                    client.stream_metrics(PARENT, metrics=metrics, give_up_after=10) as stream,
+                    client.stream_metrics("providers/-", metrics=metrics, give_up_after=10) as stream,
                 ):
                     async for update in stream:
                         screen.show(update)
@@ -102,25 +94,36 @@ class Showcase:
             inventory.cancel()
 
 
+async def _register(client: Client, name: str, cloud: Mapping[str, Any]) -> None:
+    registration = Registration.of(name, cloud, period=PERIOD, lag=0)
+    config = ProviderConfig(**await asyncio.to_thread(registration.config))
+    provider = Provider(kind=name, display_name="Sandbox", config=config, is_default=name == CLOUDS[0])
+    registered = (await client.call(RegisterProviderRequest(provider_id=name, provider=provider))).provider
+    _say(f"registered {registered.name}: account {registered.native_id}, regions {' '.join(registration.regions)}")
+
+
 async def _follow_inventory(client: Client, fleet: Fleet) -> None:
     """Show also what others do meanwhile: instances that they create, stop or delete."""
     while True:
         await asyncio.sleep(INVENTORY_INTERVAL)
         try:
-            fleet.set([instance async for instance in client.list(ListInstancesRequest(parent=PARENT))])
+            fleet.set([instance async for instance in client.list(ListInstancesRequest(parent="providers/-"))])
         except CloudError as error:
             tell(f"{clock(time.time())} the instances cannot be listed: {error}")
 
 
-def _introduce(endpoint: str, address: str) -> None:
+def _introduce(clouds: Mapping[str, Mapping[str, Any]], address: str) -> None:
+    places = "\n".join(f"  {name:<7} {cloud['endpoint']}" for name, cloud in clouds.items())
     write(
         f"""
-  sandbox  {endpoint}  (AWS)
-  server   {address}  (gRPC)
+{places}
+  server  {address}  (gRPC)
 
 In another terminal, meanwhile:
-  novacron-cloud instances list --server {address}
-  novacron-cloud metrics watch --server {address} -m cloud.instance.cpu.utilization
+  export NOVACRON_SERVER={address}
+  novacron-cloud instances list
+  novacron-cloud metrics watch -m cloud.instance.cpu.utilization
+  novacron-cloud instances create -p gcp --image {clouds["gcp"]["image"]} --type e2-medium
   grpcurl -plaintext -d '{{"parent": "providers/-"}}' {address} novacron.cloud.v1.ProviderService/ListInstances
 """
     )

@@ -46,6 +46,8 @@ const (
 	Capability_CAPABILITY_INSTANCE_GPU Capability = 7
 	// The cloud moves running instances between hosts (Go feature live_migration).
 	Capability_CAPABILITY_INSTANCE_LIVE_MIGRATION Capability = 8
+	// Stop with STOP_MODE_KEEP_HOST.
+	Capability_CAPABILITY_INSTANCE_KEEP_HOST Capability = 9
 	// Machine images.
 	Capability_CAPABILITY_IMAGES Capability = 11
 	// Block volumes: list, create, delete, attach, detach.
@@ -89,6 +91,7 @@ var (
 		6:  "CAPABILITY_INSTANCE_SPOT",
 		7:  "CAPABILITY_INSTANCE_GPU",
 		8:  "CAPABILITY_INSTANCE_LIVE_MIGRATION",
+		9:  "CAPABILITY_INSTANCE_KEEP_HOST",
 		11: "CAPABILITY_IMAGES",
 		21: "CAPABILITY_STORAGE_VOLUMES",
 		22: "CAPABILITY_SNAPSHOTS",
@@ -114,6 +117,7 @@ var (
 		"CAPABILITY_INSTANCE_SPOT":           6,
 		"CAPABILITY_INSTANCE_GPU":            7,
 		"CAPABILITY_INSTANCE_LIVE_MIGRATION": 8,
+		"CAPABILITY_INSTANCE_KEEP_HOST":      9,
 		"CAPABILITY_IMAGES":                  11,
 		"CAPABILITY_STORAGE_VOLUMES":         21,
 		"CAPABILITY_SNAPSHOTS":               22,
@@ -309,7 +313,7 @@ const file_novacron_cloud_v1_capabilities_proto_rawDesc = "" +
 	"\x05level\x18\x02 \x01(\x0e2\x1f.novacron.cloud.v1.SupportLevelR\x05level\x12\x16\n" +
 	"\x06limits\x18\x03 \x01(\tR\x06limits\x12\x18\n" +
 	"\aregions\x18\x04 \x03(\tR\aregions\x12/\n" +
-	"\x13missing_permissions\x18\x05 \x03(\tR\x12missingPermissions*\xc1\x05\n" +
+	"\x13missing_permissions\x18\x05 \x03(\tR\x12missingPermissions*\xe4\x05\n" +
 	"\n" +
 	"Capability\x12\x1a\n" +
 	"\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -320,7 +324,8 @@ const file_novacron_cloud_v1_capabilities_proto_rawDesc = "" +
 	"\x1bCAPABILITY_INSTANCE_SUSPEND\x10\x05\x12\x1c\n" +
 	"\x18CAPABILITY_INSTANCE_SPOT\x10\x06\x12\x1b\n" +
 	"\x17CAPABILITY_INSTANCE_GPU\x10\a\x12&\n" +
-	"\"CAPABILITY_INSTANCE_LIVE_MIGRATION\x10\b\x12\x15\n" +
+	"\"CAPABILITY_INSTANCE_LIVE_MIGRATION\x10\b\x12!\n" +
+	"\x1dCAPABILITY_INSTANCE_KEEP_HOST\x10\t\x12\x15\n" +
 	"\x11CAPABILITY_IMAGES\x10\v\x12\x1e\n" +
 	"\x1aCAPABILITY_STORAGE_VOLUMES\x10\x15\x12\x18\n" +
 	"\x14CAPABILITY_SNAPSHOTS\x10\x16\x12!\n" +

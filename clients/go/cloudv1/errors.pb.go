@@ -3,7 +3,8 @@
 // prefix. A status without one comes from gRPC itself, as do DEADLINE_EXCEEDED and
 // CANCELLED. Reasons are for programs, messages for people. metadata has
 // "provider" when one was involved and, after a call to a cloud, "native_code" and
-// "native_request_id".
+// "native_request_id"; the latter only where the cloud gives one, which Google does
+// not.
 //
 // The comment of a value reads: condition | code | what the caller does. Values
 // marked "any" can come from every method; the comments of the methods list the

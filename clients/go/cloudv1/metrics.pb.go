@@ -88,6 +88,72 @@ func (MetricKind) EnumDescriptor() ([]byte, []int) {
 	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{0}
 }
 
+// How the raw points of a period become one value.
+type Statistic int32
+
+const (
+	// The one that suits the kind: average of gauges, sum of deltas, maximum of
+	// cumulative ones.
+	Statistic_STATISTIC_UNSPECIFIED Statistic = 0
+	// Mean.
+	Statistic_STATISTIC_AVERAGE Statistic = 1
+	// Sum.
+	Statistic_STATISTIC_SUM Statistic = 2
+	// Least.
+	Statistic_STATISTIC_MINIMUM Statistic = 3
+	// Greatest.
+	Statistic_STATISTIC_MAXIMUM Statistic = 4
+	// Number of raw points.
+	Statistic_STATISTIC_COUNT Statistic = 5
+)
+
+// Enum value maps for Statistic.
+var (
+	Statistic_name = map[int32]string{
+		0: "STATISTIC_UNSPECIFIED",
+		1: "STATISTIC_AVERAGE",
+		2: "STATISTIC_SUM",
+		3: "STATISTIC_MINIMUM",
+		4: "STATISTIC_MAXIMUM",
+		5: "STATISTIC_COUNT",
+	}
+	Statistic_value = map[string]int32{
+		"STATISTIC_UNSPECIFIED": 0,
+		"STATISTIC_AVERAGE":     1,
+		"STATISTIC_SUM":         2,
+		"STATISTIC_MINIMUM":     3,
+		"STATISTIC_MAXIMUM":     4,
+		"STATISTIC_COUNT":       5,
+	}
+)
+
+func (x Statistic) Enum() *Statistic {
+	p := new(Statistic)
+	*p = x
+	return p
+}
+
+func (x Statistic) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Statistic) Descriptor() protoreflect.EnumDescriptor {
+	return file_novacron_cloud_v1_metrics_proto_enumTypes[1].Descriptor()
+}
+
+func (Statistic) Type() protoreflect.EnumType {
+	return &file_novacron_cloud_v1_metrics_proto_enumTypes[1]
+}
+
+func (x Statistic) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Statistic.Descriptor instead.
+func (Statistic) EnumDescriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{1}
+}
+
 // Where a metric comes from.
 type NativeMetric struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -619,6 +685,70 @@ func (x *MetricBatch) GetValues() []float64 {
 	return nil
 }
 
+// How one region of a provider is read, as far as it is not as usual.
+type MetricCollection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Provider and region: "providers/aws/regions/us-east-1".
+	Scope string `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Longest time between two reads; absent when it is the period of each metric again.
+	Interval *durationpb.Duration `protobuf:"bytes,2,opt,name=interval,proto3" json:"interval,omitempty"`
+	// When reads are no longer held back because the day's budget is spent.
+	ResetTime     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=reset_time,json=resetTime,proto3" json:"reset_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetricCollection) Reset() {
+	*x = MetricCollection{}
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetricCollection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetricCollection) ProtoMessage() {}
+
+func (x *MetricCollection) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetricCollection.ProtoReflect.Descriptor instead.
+func (*MetricCollection) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MetricCollection) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *MetricCollection) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *MetricCollection) GetResetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResetTime
+	}
+	return nil
+}
+
 // One value that says all about itself: about 115 bytes.
 type MetricPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -642,7 +772,7 @@ type MetricPoint struct {
 
 func (x *MetricPoint) Reset() {
 	*x = MetricPoint{}
-	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[6]
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +784,7 @@ func (x *MetricPoint) String() string {
 func (*MetricPoint) ProtoMessage() {}
 
 func (x *MetricPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[6]
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +797,7 @@ func (x *MetricPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricPoint.ProtoReflect.Descriptor instead.
 func (*MetricPoint) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{6}
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MetricPoint) GetMetric() string {
@@ -719,11 +849,723 @@ func (x *MetricPoint) GetValue() float64 {
 	return 0
 }
 
+// A series on the grid of the answer that it is in.
+type TimeSeries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the metric.
+	Metric string `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
+	// Resource.
+	Resource string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// What tells the series from others of this metric and resource.
+	Attributes map[string]string `protobuf:"bytes,3,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// UCUM unit of the values.
+	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
+	// values[i] is of the period that begins at start_time + i periods. NaN where
+	// there is none; left out at the end.
+	Values        []float64 `protobuf:"fixed64,5,rep,packed,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeSeries) Reset() {
+	*x = TimeSeries{}
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeSeries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeSeries) ProtoMessage() {}
+
+func (x *TimeSeries) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeSeries.ProtoReflect.Descriptor instead.
+func (*TimeSeries) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TimeSeries) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *TimeSeries) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *TimeSeries) GetAttributes() map[string]string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *TimeSeries) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *TimeSeries) GetValues() []float64 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// Processor: Go VMCPUStats, whose values are these times 100.
+type CpuStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ratio of all vcpus in use: Go Usage.
+	Utilization *float64 `protobuf:"fixed64,1,opt,name=utilization,proto3,oneof" json:"utilization,omitempty"`
+	// The same of each vcpu: Go CoreUsage.
+	CoreUtilization []float64 `protobuf:"fixed64,2,rep,packed,name=core_utilization,json=coreUtilization,proto3" json:"core_utilization,omitempty"`
+	// Virtual CPUs: Go NumCPUs.
+	Vcpus *int32 `protobuf:"varint,3,opt,name=vcpus,proto3,oneof" json:"vcpus,omitempty"`
+	// Ratio of time that the host gave to others: Go StealTime.
+	Steal *float64 `protobuf:"fixed64,4,opt,name=steal,proto3,oneof" json:"steal,omitempty"`
+	// Ratio of time ready to run, without a CPU: Go ReadyTime.
+	Ready *float64 `protobuf:"fixed64,5,opt,name=ready,proto3,oneof" json:"ready,omitempty"`
+	// Ratio of time in the kernel: Go SystemTime.
+	System *float64 `protobuf:"fixed64,6,opt,name=system,proto3,oneof" json:"system,omitempty"`
+	// Ratio of time in programs: Go UserTime.
+	User *float64 `protobuf:"fixed64,7,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	// Ratio of time idle with I/O pending: Go IOWaitTime.
+	IoWait        *float64 `protobuf:"fixed64,8,opt,name=io_wait,json=ioWait,proto3,oneof" json:"io_wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CpuStats) Reset() {
+	*x = CpuStats{}
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CpuStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CpuStats) ProtoMessage() {}
+
+func (x *CpuStats) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CpuStats.ProtoReflect.Descriptor instead.
+func (*CpuStats) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CpuStats) GetUtilization() float64 {
+	if x != nil && x.Utilization != nil {
+		return *x.Utilization
+	}
+	return 0
+}
+
+func (x *CpuStats) GetCoreUtilization() []float64 {
+	if x != nil {
+		return x.CoreUtilization
+	}
+	return nil
+}
+
+func (x *CpuStats) GetVcpus() int32 {
+	if x != nil && x.Vcpus != nil {
+		return *x.Vcpus
+	}
+	return 0
+}
+
+func (x *CpuStats) GetSteal() float64 {
+	if x != nil && x.Steal != nil {
+		return *x.Steal
+	}
+	return 0
+}
+
+func (x *CpuStats) GetReady() float64 {
+	if x != nil && x.Ready != nil {
+		return *x.Ready
+	}
+	return 0
+}
+
+func (x *CpuStats) GetSystem() float64 {
+	if x != nil && x.System != nil {
+		return *x.System
+	}
+	return 0
+}
+
+func (x *CpuStats) GetUser() float64 {
+	if x != nil && x.User != nil {
+		return *x.User
+	}
+	return 0
+}
+
+func (x *CpuStats) GetIoWait() float64 {
+	if x != nil && x.IoWait != nil {
+		return *x.IoWait
+	}
+	return 0
+}
+
+// Memory: Go VMMemoryStats.
+type MemoryStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes in all: Go Total.
+	TotalBytes *int64 `protobuf:"varint,1,opt,name=total_bytes,json=totalBytes,proto3,oneof" json:"total_bytes,omitempty"`
+	// Bytes in use: Go Used.
+	UsedBytes *int64 `protobuf:"varint,2,opt,name=used_bytes,json=usedBytes,proto3,oneof" json:"used_bytes,omitempty"`
+	// Ratio in use: Go UsagePercent is this times 100.
+	Utilization *float64 `protobuf:"fixed64,3,opt,name=utilization,proto3,oneof" json:"utilization,omitempty"`
+	// Bytes free: Go Free.
+	FreeBytes *int64 `protobuf:"varint,4,opt,name=free_bytes,json=freeBytes,proto3,oneof" json:"free_bytes,omitempty"`
+	// Bytes of swap in use: Go SwapUsed.
+	SwapUsedBytes *int64 `protobuf:"varint,5,opt,name=swap_used_bytes,json=swapUsedBytes,proto3,oneof" json:"swap_used_bytes,omitempty"`
+	// Bytes of swap in all: Go SwapTotal.
+	SwapTotalBytes *int64 `protobuf:"varint,6,opt,name=swap_total_bytes,json=swapTotalBytes,proto3,oneof" json:"swap_total_bytes,omitempty"`
+	// Page faults per second: Go PageFaults.
+	PageFaultsPerSecond *float64 `protobuf:"fixed64,7,opt,name=page_faults_per_second,json=pageFaultsPerSecond,proto3,oneof" json:"page_faults_per_second,omitempty"`
+	// Page faults per second that read from disk: Go MajorPageFaults.
+	MajorPageFaultsPerSecond *float64 `protobuf:"fixed64,8,opt,name=major_page_faults_per_second,json=majorPageFaultsPerSecond,proto3,oneof" json:"major_page_faults_per_second,omitempty"`
+	// Bytes that the balloon should have: Go BalloonTarget.
+	BalloonTargetBytes *int64 `protobuf:"varint,9,opt,name=balloon_target_bytes,json=balloonTargetBytes,proto3,oneof" json:"balloon_target_bytes,omitempty"`
+	// Bytes that the balloon has: Go BalloonCurrent.
+	BalloonCurrentBytes *int64 `protobuf:"varint,10,opt,name=balloon_current_bytes,json=balloonCurrentBytes,proto3,oneof" json:"balloon_current_bytes,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *MemoryStats) Reset() {
+	*x = MemoryStats{}
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemoryStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemoryStats) ProtoMessage() {}
+
+func (x *MemoryStats) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemoryStats.ProtoReflect.Descriptor instead.
+func (*MemoryStats) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MemoryStats) GetTotalBytes() int64 {
+	if x != nil && x.TotalBytes != nil {
+		return *x.TotalBytes
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetUsedBytes() int64 {
+	if x != nil && x.UsedBytes != nil {
+		return *x.UsedBytes
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetUtilization() float64 {
+	if x != nil && x.Utilization != nil {
+		return *x.Utilization
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetFreeBytes() int64 {
+	if x != nil && x.FreeBytes != nil {
+		return *x.FreeBytes
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetSwapUsedBytes() int64 {
+	if x != nil && x.SwapUsedBytes != nil {
+		return *x.SwapUsedBytes
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetSwapTotalBytes() int64 {
+	if x != nil && x.SwapTotalBytes != nil {
+		return *x.SwapTotalBytes
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetPageFaultsPerSecond() float64 {
+	if x != nil && x.PageFaultsPerSecond != nil {
+		return *x.PageFaultsPerSecond
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetMajorPageFaultsPerSecond() float64 {
+	if x != nil && x.MajorPageFaultsPerSecond != nil {
+		return *x.MajorPageFaultsPerSecond
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetBalloonTargetBytes() int64 {
+	if x != nil && x.BalloonTargetBytes != nil {
+		return *x.BalloonTargetBytes
+	}
+	return 0
+}
+
+func (x *MemoryStats) GetBalloonCurrentBytes() int64 {
+	if x != nil && x.BalloonCurrentBytes != nil {
+		return *x.BalloonCurrentBytes
+	}
+	return 0
+}
+
+// One disk: Go VMDiskStats.
+type DiskStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Volume, or the guest's word for the disk; "all" when the cloud only has sums: Go
+	// DiskID.
+	Disk string `protobuf:"bytes,1,opt,name=disk,proto3" json:"disk,omitempty"`
+	// Device or mount point: Go Path.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Volume type in the cloud's own spelling: Go Type.
+	VolumeType string `protobuf:"bytes,3,opt,name=volume_type,json=volumeType,proto3" json:"volume_type,omitempty"`
+	// Bytes in all: Go Size.
+	SizeBytes *int64 `protobuf:"varint,4,opt,name=size_bytes,json=sizeBytes,proto3,oneof" json:"size_bytes,omitempty"`
+	// Bytes in use by the file system: Go Used.
+	UsedBytes *int64 `protobuf:"varint,5,opt,name=used_bytes,json=usedBytes,proto3,oneof" json:"used_bytes,omitempty"`
+	// Ratio in use: Go UsagePercent is this times 100.
+	Utilization *float64 `protobuf:"fixed64,6,opt,name=utilization,proto3,oneof" json:"utilization,omitempty"`
+	// Reads per second: Go ReadIOPS.
+	ReadOpsPerSecond *float64 `protobuf:"fixed64,7,opt,name=read_ops_per_second,json=readOpsPerSecond,proto3,oneof" json:"read_ops_per_second,omitempty"`
+	// Writes per second: Go WriteIOPS.
+	WriteOpsPerSecond *float64 `protobuf:"fixed64,8,opt,name=write_ops_per_second,json=writeOpsPerSecond,proto3,oneof" json:"write_ops_per_second,omitempty"`
+	// Bytes read per second: Go ReadThroughput.
+	ReadBytesPerSecond *float64 `protobuf:"fixed64,9,opt,name=read_bytes_per_second,json=readBytesPerSecond,proto3,oneof" json:"read_bytes_per_second,omitempty"`
+	// Bytes written per second: Go WriteThroughput.
+	WriteBytesPerSecond *float64 `protobuf:"fixed64,10,opt,name=write_bytes_per_second,json=writeBytesPerSecond,proto3,oneof" json:"write_bytes_per_second,omitempty"`
+	// Seconds for a read: Go ReadLatency is this times 1000.
+	ReadLatencySeconds *float64 `protobuf:"fixed64,11,opt,name=read_latency_seconds,json=readLatencySeconds,proto3,oneof" json:"read_latency_seconds,omitempty"`
+	// Seconds for a write: Go WriteLatency is this times 1000.
+	WriteLatencySeconds *float64 `protobuf:"fixed64,12,opt,name=write_latency_seconds,json=writeLatencySeconds,proto3,oneof" json:"write_latency_seconds,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *DiskStats) Reset() {
+	*x = DiskStats{}
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiskStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiskStats) ProtoMessage() {}
+
+func (x *DiskStats) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiskStats.ProtoReflect.Descriptor instead.
+func (*DiskStats) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DiskStats) GetDisk() string {
+	if x != nil {
+		return x.Disk
+	}
+	return ""
+}
+
+func (x *DiskStats) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *DiskStats) GetVolumeType() string {
+	if x != nil {
+		return x.VolumeType
+	}
+	return ""
+}
+
+func (x *DiskStats) GetSizeBytes() int64 {
+	if x != nil && x.SizeBytes != nil {
+		return *x.SizeBytes
+	}
+	return 0
+}
+
+func (x *DiskStats) GetUsedBytes() int64 {
+	if x != nil && x.UsedBytes != nil {
+		return *x.UsedBytes
+	}
+	return 0
+}
+
+func (x *DiskStats) GetUtilization() float64 {
+	if x != nil && x.Utilization != nil {
+		return *x.Utilization
+	}
+	return 0
+}
+
+func (x *DiskStats) GetReadOpsPerSecond() float64 {
+	if x != nil && x.ReadOpsPerSecond != nil {
+		return *x.ReadOpsPerSecond
+	}
+	return 0
+}
+
+func (x *DiskStats) GetWriteOpsPerSecond() float64 {
+	if x != nil && x.WriteOpsPerSecond != nil {
+		return *x.WriteOpsPerSecond
+	}
+	return 0
+}
+
+func (x *DiskStats) GetReadBytesPerSecond() float64 {
+	if x != nil && x.ReadBytesPerSecond != nil {
+		return *x.ReadBytesPerSecond
+	}
+	return 0
+}
+
+func (x *DiskStats) GetWriteBytesPerSecond() float64 {
+	if x != nil && x.WriteBytesPerSecond != nil {
+		return *x.WriteBytesPerSecond
+	}
+	return 0
+}
+
+func (x *DiskStats) GetReadLatencySeconds() float64 {
+	if x != nil && x.ReadLatencySeconds != nil {
+		return *x.ReadLatencySeconds
+	}
+	return 0
+}
+
+func (x *DiskStats) GetWriteLatencySeconds() float64 {
+	if x != nil && x.WriteLatencySeconds != nil {
+		return *x.WriteLatencySeconds
+	}
+	return 0
+}
+
+// One network card: Go VMNetworkStats.
+type NetworkStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The cloud's identifier, or the guest's word for it; "all" when the cloud only
+	// has sums: Go InterfaceID.
+	InterfaceId string `protobuf:"bytes,1,opt,name=interface_id,json=interfaceId,proto3" json:"interface_id,omitempty"`
+	// Name for people: Go Name.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Bytes received per second: Go RxBytes.
+	ReceiveBytesPerSecond *float64 `protobuf:"fixed64,3,opt,name=receive_bytes_per_second,json=receiveBytesPerSecond,proto3,oneof" json:"receive_bytes_per_second,omitempty"`
+	// Bytes sent per second: Go TxBytes.
+	TransmitBytesPerSecond *float64 `protobuf:"fixed64,4,opt,name=transmit_bytes_per_second,json=transmitBytesPerSecond,proto3,oneof" json:"transmit_bytes_per_second,omitempty"`
+	// Packets received per second: Go RxPackets.
+	ReceivePacketsPerSecond *float64 `protobuf:"fixed64,5,opt,name=receive_packets_per_second,json=receivePacketsPerSecond,proto3,oneof" json:"receive_packets_per_second,omitempty"`
+	// Packets sent per second: Go TxPackets.
+	TransmitPacketsPerSecond *float64 `protobuf:"fixed64,6,opt,name=transmit_packets_per_second,json=transmitPacketsPerSecond,proto3,oneof" json:"transmit_packets_per_second,omitempty"`
+	// Received packets dropped per second: Go RxDropped.
+	ReceiveDroppedPerSecond *float64 `protobuf:"fixed64,7,opt,name=receive_dropped_per_second,json=receiveDroppedPerSecond,proto3,oneof" json:"receive_dropped_per_second,omitempty"`
+	// Packets to send dropped per second: Go TxDropped.
+	TransmitDroppedPerSecond *float64 `protobuf:"fixed64,8,opt,name=transmit_dropped_per_second,json=transmitDroppedPerSecond,proto3,oneof" json:"transmit_dropped_per_second,omitempty"`
+	// Errors in receiving per second: Go RxErrors.
+	ReceiveErrorsPerSecond *float64 `protobuf:"fixed64,9,opt,name=receive_errors_per_second,json=receiveErrorsPerSecond,proto3,oneof" json:"receive_errors_per_second,omitempty"`
+	// Errors in sending per second: Go TxErrors.
+	TransmitErrorsPerSecond *float64 `protobuf:"fixed64,10,opt,name=transmit_errors_per_second,json=transmitErrorsPerSecond,proto3,oneof" json:"transmit_errors_per_second,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
+}
+
+func (x *NetworkStats) Reset() {
+	*x = NetworkStats{}
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NetworkStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NetworkStats) ProtoMessage() {}
+
+func (x *NetworkStats) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NetworkStats.ProtoReflect.Descriptor instead.
+func (*NetworkStats) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *NetworkStats) GetInterfaceId() string {
+	if x != nil {
+		return x.InterfaceId
+	}
+	return ""
+}
+
+func (x *NetworkStats) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *NetworkStats) GetReceiveBytesPerSecond() float64 {
+	if x != nil && x.ReceiveBytesPerSecond != nil {
+		return *x.ReceiveBytesPerSecond
+	}
+	return 0
+}
+
+func (x *NetworkStats) GetTransmitBytesPerSecond() float64 {
+	if x != nil && x.TransmitBytesPerSecond != nil {
+		return *x.TransmitBytesPerSecond
+	}
+	return 0
+}
+
+func (x *NetworkStats) GetReceivePacketsPerSecond() float64 {
+	if x != nil && x.ReceivePacketsPerSecond != nil {
+		return *x.ReceivePacketsPerSecond
+	}
+	return 0
+}
+
+func (x *NetworkStats) GetTransmitPacketsPerSecond() float64 {
+	if x != nil && x.TransmitPacketsPerSecond != nil {
+		return *x.TransmitPacketsPerSecond
+	}
+	return 0
+}
+
+func (x *NetworkStats) GetReceiveDroppedPerSecond() float64 {
+	if x != nil && x.ReceiveDroppedPerSecond != nil {
+		return *x.ReceiveDroppedPerSecond
+	}
+	return 0
+}
+
+func (x *NetworkStats) GetTransmitDroppedPerSecond() float64 {
+	if x != nil && x.TransmitDroppedPerSecond != nil {
+		return *x.TransmitDroppedPerSecond
+	}
+	return 0
+}
+
+func (x *NetworkStats) GetReceiveErrorsPerSecond() float64 {
+	if x != nil && x.ReceiveErrorsPerSecond != nil {
+		return *x.ReceiveErrorsPerSecond
+	}
+	return 0
+}
+
+func (x *NetworkStats) GetTransmitErrorsPerSecond() float64 {
+	if x != nil && x.TransmitErrorsPerSecond != nil {
+		return *x.TransmitErrorsPerSecond
+	}
+	return 0
+}
+
+// All about one instance at one time: Go VMStats.
+type InstanceStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Instance: Go VMID is made from it.
+	Instance string `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	// End of the newest period that went into it: Go Timestamp.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// Length of that period.
+	Period *durationpb.Duration `protobuf:"bytes,3,opt,name=period,proto3" json:"period,omitempty"`
+	// What the instance does; one that is off has no values.
+	State InstanceState `protobuf:"varint,4,opt,name=state,proto3,enum=novacron.cloud.v1.InstanceState" json:"state,omitempty"`
+	// Processor: Go CPU.
+	Cpu *CpuStats `protobuf:"bytes,5,opt,name=cpu,proto3" json:"cpu,omitempty"`
+	// Memory: Go Memory.
+	Memory *MemoryStats `protobuf:"bytes,6,opt,name=memory,proto3" json:"memory,omitempty"`
+	// Disks: Go Disks.
+	Disks []*DiskStats `protobuf:"bytes,7,rep,name=disks,proto3" json:"disks,omitempty"`
+	// Network cards: Go Networks.
+	Networks []*NetworkStats `protobuf:"bytes,8,rep,name=networks,proto3" json:"networks,omitempty"`
+	// Metrics of this cloud alone, by type ("aws.ec2.cpu_credit_balance"), in the
+	// unit of their descriptor.
+	NativeMetrics map[string]float64 `protobuf:"bytes,10,rep,name=native_metrics,json=nativeMetrics,proto3" json:"native_metrics,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstanceStats) Reset() {
+	*x = InstanceStats{}
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstanceStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstanceStats) ProtoMessage() {}
+
+func (x *InstanceStats) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_metrics_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstanceStats.ProtoReflect.Descriptor instead.
+func (*InstanceStats) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_metrics_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *InstanceStats) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *InstanceStats) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *InstanceStats) GetPeriod() *durationpb.Duration {
+	if x != nil {
+		return x.Period
+	}
+	return nil
+}
+
+func (x *InstanceStats) GetState() InstanceState {
+	if x != nil {
+		return x.State
+	}
+	return InstanceState_INSTANCE_STATE_UNSPECIFIED
+}
+
+func (x *InstanceStats) GetCpu() *CpuStats {
+	if x != nil {
+		return x.Cpu
+	}
+	return nil
+}
+
+func (x *InstanceStats) GetMemory() *MemoryStats {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+func (x *InstanceStats) GetDisks() []*DiskStats {
+	if x != nil {
+		return x.Disks
+	}
+	return nil
+}
+
+func (x *InstanceStats) GetNetworks() []*NetworkStats {
+	if x != nil {
+		return x.Networks
+	}
+	return nil
+}
+
+func (x *InstanceStats) GetNativeMetrics() map[string]float64 {
+	if x != nil {
+		return x.NativeMetrics
+	}
+	return nil
+}
+
 var File_novacron_cloud_v1_metrics_proto protoreflect.FileDescriptor
 
 const file_novacron_cloud_v1_metrics_proto_rawDesc = "" +
 	"\n" +
-	"\x1fnovacron/cloud/v1/metrics.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1enovacron/cloud/v1/common.proto\"\x8d\x01\n" +
+	"\x1fnovacron/cloud/v1/metrics.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1enovacron/cloud/v1/common.proto\x1a\x1fnovacron/cloud/v1/compute.proto\"\x8d\x01\n" +
 	"\fNativeMetric\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x16\n" +
 	"\x06metric\x18\x02 \x01(\tR\x06metric\x12\x12\n" +
@@ -775,7 +1617,12 @@ const file_novacron_cloud_v1_metrics_proto_rawDesc = "" +
 	"first_slot\x18\x03 \x01(\rR\tfirstSlot\x12\x1d\n" +
 	"\n" +
 	"slot_steps\x18\x04 \x03(\rR\tslotSteps\x12\x16\n" +
-	"\x06values\x18\x05 \x03(\x01R\x06values\"\xdd\x02\n" +
+	"\x06values\x18\x05 \x03(\x01R\x06values\"\x9a\x01\n" +
+	"\x10MetricCollection\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x125\n" +
+	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\binterval\x129\n" +
+	"\n" +
+	"reset_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tresetTime\"\xdd\x02\n" +
 	"\vMetricPoint\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12N\n" +
@@ -788,13 +1635,134 @@ const file_novacron_cloud_v1_metrics_proto_rawDesc = "" +
 	"\x05value\x18\a \x01(\x01R\x05value\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*s\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfa\x01\n" +
+	"\n" +
+	"TimeSeries\x12\x16\n" +
+	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x1a\n" +
+	"\bresource\x18\x02 \x01(\tR\bresource\x12M\n" +
+	"\n" +
+	"attributes\x18\x03 \x03(\v2-.novacron.cloud.v1.TimeSeries.AttributesEntryR\n" +
+	"attributes\x12\x12\n" +
+	"\x04unit\x18\x04 \x01(\tR\x04unit\x12\x16\n" +
+	"\x06values\x18\x05 \x03(\x01R\x06values\x1a=\n" +
+	"\x0fAttributesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcf\x02\n" +
+	"\bCpuStats\x12%\n" +
+	"\vutilization\x18\x01 \x01(\x01H\x00R\vutilization\x88\x01\x01\x12)\n" +
+	"\x10core_utilization\x18\x02 \x03(\x01R\x0fcoreUtilization\x12\x19\n" +
+	"\x05vcpus\x18\x03 \x01(\x05H\x01R\x05vcpus\x88\x01\x01\x12\x19\n" +
+	"\x05steal\x18\x04 \x01(\x01H\x02R\x05steal\x88\x01\x01\x12\x19\n" +
+	"\x05ready\x18\x05 \x01(\x01H\x03R\x05ready\x88\x01\x01\x12\x1b\n" +
+	"\x06system\x18\x06 \x01(\x01H\x04R\x06system\x88\x01\x01\x12\x17\n" +
+	"\x04user\x18\a \x01(\x01H\x05R\x04user\x88\x01\x01\x12\x1c\n" +
+	"\aio_wait\x18\b \x01(\x01H\x06R\x06ioWait\x88\x01\x01B\x0e\n" +
+	"\f_utilizationB\b\n" +
+	"\x06_vcpusB\b\n" +
+	"\x06_stealB\b\n" +
+	"\x06_readyB\t\n" +
+	"\a_systemB\a\n" +
+	"\x05_userB\n" +
+	"\n" +
+	"\b_io_wait\"\xc3\x05\n" +
+	"\vMemoryStats\x12$\n" +
+	"\vtotal_bytes\x18\x01 \x01(\x03H\x00R\n" +
+	"totalBytes\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"used_bytes\x18\x02 \x01(\x03H\x01R\tusedBytes\x88\x01\x01\x12%\n" +
+	"\vutilization\x18\x03 \x01(\x01H\x02R\vutilization\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"free_bytes\x18\x04 \x01(\x03H\x03R\tfreeBytes\x88\x01\x01\x12+\n" +
+	"\x0fswap_used_bytes\x18\x05 \x01(\x03H\x04R\rswapUsedBytes\x88\x01\x01\x12-\n" +
+	"\x10swap_total_bytes\x18\x06 \x01(\x03H\x05R\x0eswapTotalBytes\x88\x01\x01\x128\n" +
+	"\x16page_faults_per_second\x18\a \x01(\x01H\x06R\x13pageFaultsPerSecond\x88\x01\x01\x12C\n" +
+	"\x1cmajor_page_faults_per_second\x18\b \x01(\x01H\aR\x18majorPageFaultsPerSecond\x88\x01\x01\x125\n" +
+	"\x14balloon_target_bytes\x18\t \x01(\x03H\bR\x12balloonTargetBytes\x88\x01\x01\x127\n" +
+	"\x15balloon_current_bytes\x18\n" +
+	" \x01(\x03H\tR\x13balloonCurrentBytes\x88\x01\x01B\x0e\n" +
+	"\f_total_bytesB\r\n" +
+	"\v_used_bytesB\x0e\n" +
+	"\f_utilizationB\r\n" +
+	"\v_free_bytesB\x12\n" +
+	"\x10_swap_used_bytesB\x13\n" +
+	"\x11_swap_total_bytesB\x19\n" +
+	"\x17_page_faults_per_secondB\x1f\n" +
+	"\x1d_major_page_faults_per_secondB\x17\n" +
+	"\x15_balloon_target_bytesB\x18\n" +
+	"\x16_balloon_current_bytes\"\xd6\x05\n" +
+	"\tDiskStats\x12\x12\n" +
+	"\x04disk\x18\x01 \x01(\tR\x04disk\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x1f\n" +
+	"\vvolume_type\x18\x03 \x01(\tR\n" +
+	"volumeType\x12\"\n" +
+	"\n" +
+	"size_bytes\x18\x04 \x01(\x03H\x00R\tsizeBytes\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"used_bytes\x18\x05 \x01(\x03H\x01R\tusedBytes\x88\x01\x01\x12%\n" +
+	"\vutilization\x18\x06 \x01(\x01H\x02R\vutilization\x88\x01\x01\x122\n" +
+	"\x13read_ops_per_second\x18\a \x01(\x01H\x03R\x10readOpsPerSecond\x88\x01\x01\x124\n" +
+	"\x14write_ops_per_second\x18\b \x01(\x01H\x04R\x11writeOpsPerSecond\x88\x01\x01\x126\n" +
+	"\x15read_bytes_per_second\x18\t \x01(\x01H\x05R\x12readBytesPerSecond\x88\x01\x01\x128\n" +
+	"\x16write_bytes_per_second\x18\n" +
+	" \x01(\x01H\x06R\x13writeBytesPerSecond\x88\x01\x01\x125\n" +
+	"\x14read_latency_seconds\x18\v \x01(\x01H\aR\x12readLatencySeconds\x88\x01\x01\x127\n" +
+	"\x15write_latency_seconds\x18\f \x01(\x01H\bR\x13writeLatencySeconds\x88\x01\x01B\r\n" +
+	"\v_size_bytesB\r\n" +
+	"\v_used_bytesB\x0e\n" +
+	"\f_utilizationB\x16\n" +
+	"\x14_read_ops_per_secondB\x17\n" +
+	"\x15_write_ops_per_secondB\x18\n" +
+	"\x16_read_bytes_per_secondB\x19\n" +
+	"\x17_write_bytes_per_secondB\x17\n" +
+	"\x15_read_latency_secondsB\x18\n" +
+	"\x16_write_latency_seconds\"\xd6\x06\n" +
+	"\fNetworkStats\x12!\n" +
+	"\finterface_id\x18\x01 \x01(\tR\vinterfaceId\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12<\n" +
+	"\x18receive_bytes_per_second\x18\x03 \x01(\x01H\x00R\x15receiveBytesPerSecond\x88\x01\x01\x12>\n" +
+	"\x19transmit_bytes_per_second\x18\x04 \x01(\x01H\x01R\x16transmitBytesPerSecond\x88\x01\x01\x12@\n" +
+	"\x1areceive_packets_per_second\x18\x05 \x01(\x01H\x02R\x17receivePacketsPerSecond\x88\x01\x01\x12B\n" +
+	"\x1btransmit_packets_per_second\x18\x06 \x01(\x01H\x03R\x18transmitPacketsPerSecond\x88\x01\x01\x12@\n" +
+	"\x1areceive_dropped_per_second\x18\a \x01(\x01H\x04R\x17receiveDroppedPerSecond\x88\x01\x01\x12B\n" +
+	"\x1btransmit_dropped_per_second\x18\b \x01(\x01H\x05R\x18transmitDroppedPerSecond\x88\x01\x01\x12>\n" +
+	"\x19receive_errors_per_second\x18\t \x01(\x01H\x06R\x16receiveErrorsPerSecond\x88\x01\x01\x12@\n" +
+	"\x1atransmit_errors_per_second\x18\n" +
+	" \x01(\x01H\aR\x17transmitErrorsPerSecond\x88\x01\x01B\x1b\n" +
+	"\x19_receive_bytes_per_secondB\x1c\n" +
+	"\x1a_transmit_bytes_per_secondB\x1d\n" +
+	"\x1b_receive_packets_per_secondB\x1e\n" +
+	"\x1c_transmit_packets_per_secondB\x1d\n" +
+	"\x1b_receive_dropped_per_secondB\x1e\n" +
+	"\x1c_transmit_dropped_per_secondB\x1c\n" +
+	"\x1a_receive_errors_per_secondB\x1d\n" +
+	"\x1b_transmit_errors_per_second\"\xbc\x04\n" +
+	"\rInstanceStats\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\tR\binstance\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x121\n" +
+	"\x06period\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06period\x126\n" +
+	"\x05state\x18\x04 \x01(\x0e2 .novacron.cloud.v1.InstanceStateR\x05state\x12-\n" +
+	"\x03cpu\x18\x05 \x01(\v2\x1b.novacron.cloud.v1.CpuStatsR\x03cpu\x126\n" +
+	"\x06memory\x18\x06 \x01(\v2\x1e.novacron.cloud.v1.MemoryStatsR\x06memory\x122\n" +
+	"\x05disks\x18\a \x03(\v2\x1c.novacron.cloud.v1.DiskStatsR\x05disks\x12;\n" +
+	"\bnetworks\x18\b \x03(\v2\x1f.novacron.cloud.v1.NetworkStatsR\bnetworks\x12Z\n" +
+	"\x0enative_metrics\x18\n" +
+	" \x03(\v23.novacron.cloud.v1.InstanceStats.NativeMetricsEntryR\rnativeMetrics\x1a@\n" +
+	"\x12NativeMetricsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01*s\n" +
 	"\n" +
 	"MetricKind\x12\x1b\n" +
 	"\x17METRIC_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11METRIC_KIND_GAUGE\x10\x01\x12\x15\n" +
 	"\x11METRIC_KIND_DELTA\x10\x02\x12\x1a\n" +
-	"\x16METRIC_KIND_CUMULATIVE\x10\x03B`\n" +
+	"\x16METRIC_KIND_CUMULATIVE\x10\x03*\x93\x01\n" +
+	"\tStatistic\x12\x19\n" +
+	"\x15STATISTIC_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11STATISTIC_AVERAGE\x10\x01\x12\x11\n" +
+	"\rSTATISTIC_SUM\x10\x02\x12\x15\n" +
+	"\x11STATISTIC_MINIMUM\x10\x03\x12\x15\n" +
+	"\x11STATISTIC_MAXIMUM\x10\x04\x12\x13\n" +
+	"\x0fSTATISTIC_COUNT\x10\x05B`\n" +
 	"\x15com.novacron.cloud.v1P\x01ZEgithub.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1;cloudv1b\x06proto3"
 
 var (
@@ -809,44 +1777,66 @@ func file_novacron_cloud_v1_metrics_proto_rawDescGZIP() []byte {
 	return file_novacron_cloud_v1_metrics_proto_rawDescData
 }
 
-var file_novacron_cloud_v1_metrics_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_novacron_cloud_v1_metrics_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_novacron_cloud_v1_metrics_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_novacron_cloud_v1_metrics_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_novacron_cloud_v1_metrics_proto_goTypes = []any{
 	(MetricKind)(0),               // 0: novacron.cloud.v1.MetricKind
-	(*NativeMetric)(nil),          // 1: novacron.cloud.v1.NativeMetric
-	(*MetricDescriptor)(nil),      // 2: novacron.cloud.v1.MetricDescriptor
-	(*MetricSelector)(nil),        // 3: novacron.cloud.v1.MetricSelector
-	(*MetricTableSeries)(nil),     // 4: novacron.cloud.v1.MetricTableSeries
-	(*MetricTable)(nil),           // 5: novacron.cloud.v1.MetricTable
-	(*MetricBatch)(nil),           // 6: novacron.cloud.v1.MetricBatch
-	(*MetricPoint)(nil),           // 7: novacron.cloud.v1.MetricPoint
-	nil,                           // 8: novacron.cloud.v1.MetricTableSeries.AttributesEntry
-	nil,                           // 9: novacron.cloud.v1.MetricPoint.AttributesEntry
-	(ResourceType)(0),             // 10: novacron.cloud.v1.ResourceType
-	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
-	(*ResourceRef)(nil),           // 12: novacron.cloud.v1.ResourceRef
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(Statistic)(0),                // 1: novacron.cloud.v1.Statistic
+	(*NativeMetric)(nil),          // 2: novacron.cloud.v1.NativeMetric
+	(*MetricDescriptor)(nil),      // 3: novacron.cloud.v1.MetricDescriptor
+	(*MetricSelector)(nil),        // 4: novacron.cloud.v1.MetricSelector
+	(*MetricTableSeries)(nil),     // 5: novacron.cloud.v1.MetricTableSeries
+	(*MetricTable)(nil),           // 6: novacron.cloud.v1.MetricTable
+	(*MetricBatch)(nil),           // 7: novacron.cloud.v1.MetricBatch
+	(*MetricCollection)(nil),      // 8: novacron.cloud.v1.MetricCollection
+	(*MetricPoint)(nil),           // 9: novacron.cloud.v1.MetricPoint
+	(*TimeSeries)(nil),            // 10: novacron.cloud.v1.TimeSeries
+	(*CpuStats)(nil),              // 11: novacron.cloud.v1.CpuStats
+	(*MemoryStats)(nil),           // 12: novacron.cloud.v1.MemoryStats
+	(*DiskStats)(nil),             // 13: novacron.cloud.v1.DiskStats
+	(*NetworkStats)(nil),          // 14: novacron.cloud.v1.NetworkStats
+	(*InstanceStats)(nil),         // 15: novacron.cloud.v1.InstanceStats
+	nil,                           // 16: novacron.cloud.v1.MetricTableSeries.AttributesEntry
+	nil,                           // 17: novacron.cloud.v1.MetricPoint.AttributesEntry
+	nil,                           // 18: novacron.cloud.v1.TimeSeries.AttributesEntry
+	nil,                           // 19: novacron.cloud.v1.InstanceStats.NativeMetricsEntry
+	(ResourceType)(0),             // 20: novacron.cloud.v1.ResourceType
+	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
+	(*ResourceRef)(nil),           // 22: novacron.cloud.v1.ResourceRef
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(InstanceState)(0),            // 24: novacron.cloud.v1.InstanceState
 }
 var file_novacron_cloud_v1_metrics_proto_depIdxs = []int32{
 	0,  // 0: novacron.cloud.v1.MetricDescriptor.kind:type_name -> novacron.cloud.v1.MetricKind
-	10, // 1: novacron.cloud.v1.MetricDescriptor.resource_type:type_name -> novacron.cloud.v1.ResourceType
-	11, // 2: novacron.cloud.v1.MetricDescriptor.min_period:type_name -> google.protobuf.Duration
-	11, // 3: novacron.cloud.v1.MetricDescriptor.publish_delay:type_name -> google.protobuf.Duration
-	1,  // 4: novacron.cloud.v1.MetricDescriptor.native:type_name -> novacron.cloud.v1.NativeMetric
-	8,  // 5: novacron.cloud.v1.MetricTableSeries.attributes:type_name -> novacron.cloud.v1.MetricTableSeries.AttributesEntry
-	4,  // 6: novacron.cloud.v1.MetricTable.series:type_name -> novacron.cloud.v1.MetricTableSeries
-	2,  // 7: novacron.cloud.v1.MetricTable.metrics:type_name -> novacron.cloud.v1.MetricDescriptor
-	12, // 8: novacron.cloud.v1.MetricTable.resources:type_name -> novacron.cloud.v1.ResourceRef
-	13, // 9: novacron.cloud.v1.MetricBatch.time:type_name -> google.protobuf.Timestamp
-	11, // 10: novacron.cloud.v1.MetricBatch.period:type_name -> google.protobuf.Duration
-	9,  // 11: novacron.cloud.v1.MetricPoint.attributes:type_name -> novacron.cloud.v1.MetricPoint.AttributesEntry
-	13, // 12: novacron.cloud.v1.MetricPoint.time:type_name -> google.protobuf.Timestamp
-	11, // 13: novacron.cloud.v1.MetricPoint.period:type_name -> google.protobuf.Duration
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	20, // 1: novacron.cloud.v1.MetricDescriptor.resource_type:type_name -> novacron.cloud.v1.ResourceType
+	21, // 2: novacron.cloud.v1.MetricDescriptor.min_period:type_name -> google.protobuf.Duration
+	21, // 3: novacron.cloud.v1.MetricDescriptor.publish_delay:type_name -> google.protobuf.Duration
+	2,  // 4: novacron.cloud.v1.MetricDescriptor.native:type_name -> novacron.cloud.v1.NativeMetric
+	16, // 5: novacron.cloud.v1.MetricTableSeries.attributes:type_name -> novacron.cloud.v1.MetricTableSeries.AttributesEntry
+	5,  // 6: novacron.cloud.v1.MetricTable.series:type_name -> novacron.cloud.v1.MetricTableSeries
+	3,  // 7: novacron.cloud.v1.MetricTable.metrics:type_name -> novacron.cloud.v1.MetricDescriptor
+	22, // 8: novacron.cloud.v1.MetricTable.resources:type_name -> novacron.cloud.v1.ResourceRef
+	23, // 9: novacron.cloud.v1.MetricBatch.time:type_name -> google.protobuf.Timestamp
+	21, // 10: novacron.cloud.v1.MetricBatch.period:type_name -> google.protobuf.Duration
+	21, // 11: novacron.cloud.v1.MetricCollection.interval:type_name -> google.protobuf.Duration
+	23, // 12: novacron.cloud.v1.MetricCollection.reset_time:type_name -> google.protobuf.Timestamp
+	17, // 13: novacron.cloud.v1.MetricPoint.attributes:type_name -> novacron.cloud.v1.MetricPoint.AttributesEntry
+	23, // 14: novacron.cloud.v1.MetricPoint.time:type_name -> google.protobuf.Timestamp
+	21, // 15: novacron.cloud.v1.MetricPoint.period:type_name -> google.protobuf.Duration
+	18, // 16: novacron.cloud.v1.TimeSeries.attributes:type_name -> novacron.cloud.v1.TimeSeries.AttributesEntry
+	23, // 17: novacron.cloud.v1.InstanceStats.time:type_name -> google.protobuf.Timestamp
+	21, // 18: novacron.cloud.v1.InstanceStats.period:type_name -> google.protobuf.Duration
+	24, // 19: novacron.cloud.v1.InstanceStats.state:type_name -> novacron.cloud.v1.InstanceState
+	11, // 20: novacron.cloud.v1.InstanceStats.cpu:type_name -> novacron.cloud.v1.CpuStats
+	12, // 21: novacron.cloud.v1.InstanceStats.memory:type_name -> novacron.cloud.v1.MemoryStats
+	13, // 22: novacron.cloud.v1.InstanceStats.disks:type_name -> novacron.cloud.v1.DiskStats
+	14, // 23: novacron.cloud.v1.InstanceStats.networks:type_name -> novacron.cloud.v1.NetworkStats
+	19, // 24: novacron.cloud.v1.InstanceStats.native_metrics:type_name -> novacron.cloud.v1.InstanceStats.NativeMetricsEntry
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_novacron_cloud_v1_metrics_proto_init() }
@@ -855,13 +1845,18 @@ func file_novacron_cloud_v1_metrics_proto_init() {
 		return
 	}
 	file_novacron_cloud_v1_common_proto_init()
+	file_novacron_cloud_v1_compute_proto_init()
+	file_novacron_cloud_v1_metrics_proto_msgTypes[9].OneofWrappers = []any{}
+	file_novacron_cloud_v1_metrics_proto_msgTypes[10].OneofWrappers = []any{}
+	file_novacron_cloud_v1_metrics_proto_msgTypes[11].OneofWrappers = []any{}
+	file_novacron_cloud_v1_metrics_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_novacron_cloud_v1_metrics_proto_rawDesc), len(file_novacron_cloud_v1_metrics_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   9,
+			NumEnums:      2,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

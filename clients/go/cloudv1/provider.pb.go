@@ -116,6 +116,10 @@ type ProviderConfig struct {
 	// Shortest time between two reads of a metric; absent means the period at which
 	// the cloud publishes it.
 	MetricsInterval *durationpb.Duration `protobuf:"bytes,11,opt,name=metrics_interval,json=metricsInterval,proto3" json:"metrics_interval,omitempty"`
+	// Most that reading metrics may cost in a day (UTC), in what the cloud bills:
+	// metrics asked for on AWS, calls on Azure, series on Google Cloud. Once it is spent
+	// they are read less often. Absent: no limit.
+	MetricsDailyBudget *int64 `protobuf:"varint,12,opt,name=metrics_daily_budget,json=metricsDailyBudget,proto3,oneof" json:"metrics_daily_budget,omitempty"`
 	// Settings of that kind of provider alone: Go Options.
 	Options       *structpb.Struct `protobuf:"bytes,15,opt,name=options,proto3" json:"options,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -220,6 +224,13 @@ func (x *ProviderConfig) GetMetricsInterval() *durationpb.Duration {
 		return x.MetricsInterval
 	}
 	return nil
+}
+
+func (x *ProviderConfig) GetMetricsDailyBudget() int64 {
+	if x != nil && x.MetricsDailyBudget != nil {
+		return *x.MetricsDailyBudget
+	}
+	return 0
 }
 
 func (x *ProviderConfig) GetOptions() *structpb.Struct {
@@ -371,7 +382,9 @@ type ProviderHealth struct {
 	// When the credentials end; absent when they do not or it is not known.
 	CredentialsExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=credentials_expire_time,json=credentialsExpireTime,proto3" json:"credentials_expire_time,omitempty"`
 	// Where calls fail at once now; empty when they do not.
-	OpenCircuits  []*OpenCircuit `protobuf:"bytes,5,rep,name=open_circuits,json=openCircuits,proto3" json:"open_circuits,omitempty"`
+	OpenCircuits []*OpenCircuit `protobuf:"bytes,5,rep,name=open_circuits,json=openCircuits,proto3" json:"open_circuits,omitempty"`
+	// What reading metrics has cost today.
+	MetricSpend   *MetricSpend `protobuf:"bytes,6,opt,name=metric_spend,json=metricSpend,proto3" json:"metric_spend,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -441,6 +454,87 @@ func (x *ProviderHealth) GetOpenCircuits() []*OpenCircuit {
 	return nil
 }
 
+func (x *ProviderHealth) GetMetricSpend() *MetricSpend {
+	if x != nil {
+		return x.MetricSpend
+	}
+	return nil
+}
+
+// What reading metrics has cost in this day (UTC), in the unit of
+// ProviderConfig.metrics_daily_budget. Several replicas count each for itself.
+type MetricSpend struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Billed so far.
+	Billed int64 `protobuf:"varint,1,opt,name=billed,proto3" json:"billed,omitempty"`
+	// Budget of the day; absent when there is none.
+	Budget *int64 `protobuf:"varint,2,opt,name=budget,proto3,oneof" json:"budget,omitempty"`
+	// Longest time between two reads while the budget is spent; absent while it is not.
+	WidenedInterval *durationpb.Duration `protobuf:"bytes,3,opt,name=widened_interval,json=widenedInterval,proto3" json:"widened_interval,omitempty"`
+	// When the next day begins.
+	ResetTime     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=reset_time,json=resetTime,proto3" json:"reset_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetricSpend) Reset() {
+	*x = MetricSpend{}
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetricSpend) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetricSpend) ProtoMessage() {}
+
+func (x *MetricSpend) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetricSpend.ProtoReflect.Descriptor instead.
+func (*MetricSpend) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MetricSpend) GetBilled() int64 {
+	if x != nil {
+		return x.Billed
+	}
+	return 0
+}
+
+func (x *MetricSpend) GetBudget() int64 {
+	if x != nil && x.Budget != nil {
+		return *x.Budget
+	}
+	return 0
+}
+
+func (x *MetricSpend) GetWidenedInterval() *durationpb.Duration {
+	if x != nil {
+		return x.WidenedInterval
+	}
+	return nil
+}
+
+func (x *MetricSpend) GetResetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResetTime
+	}
+	return nil
+}
+
 // A cloud account as it is configured here. Two accounts of one cloud, or one
 // account with two sets of credentials, are two providers.
 type Provider struct {
@@ -473,7 +567,7 @@ type Provider struct {
 
 func (x *Provider) Reset() {
 	*x = Provider{}
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[4]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -485,7 +579,7 @@ func (x *Provider) String() string {
 func (*Provider) ProtoMessage() {}
 
 func (x *Provider) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[4]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -498,7 +592,7 @@ func (x *Provider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provider.ProtoReflect.Descriptor instead.
 func (*Provider) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{4}
+	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Provider) GetName() string {
@@ -603,7 +697,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[5]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +709,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[5]
+	mi := &file_novacron_cloud_v1_provider_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,7 +722,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{5}
+	return file_novacron_cloud_v1_provider_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Region) GetName() string {
@@ -691,7 +785,7 @@ var File_novacron_cloud_v1_provider_proto protoreflect.FileDescriptor
 
 const file_novacron_cloud_v1_provider_proto_rawDesc = "" +
 	"\n" +
-	" novacron/cloud/v1/provider.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xd1\x04\n" +
+	" novacron/cloud/v1/provider.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa1\x05\n" +
 	"\x0eProviderConfig\x12H\n" +
 	"\x04auth\x18\x01 \x03(\v2+.novacron.cloud.v1.ProviderConfig.AuthEntryB\a\xe2A\x01\x04\x80\x01\x01R\x04auth\x12%\n" +
 	"\x0edefault_region\x18\x03 \x01(\tR\rdefaultRegion\x12!\n" +
@@ -704,12 +798,14 @@ const file_novacron_cloud_v1_provider_proto_rawDesc = "" +
 	"\aregions\x18\t \x03(\tR\aregions\x12>\n" +
 	"\rmax_staleness\x18\n" +
 	" \x01(\v2\x19.google.protobuf.DurationR\fmaxStaleness\x12D\n" +
-	"\x10metrics_interval\x18\v \x01(\v2\x19.google.protobuf.DurationR\x0fmetricsInterval\x121\n" +
+	"\x10metrics_interval\x18\v \x01(\v2\x19.google.protobuf.DurationR\x0fmetricsInterval\x125\n" +
+	"\x14metrics_daily_budget\x18\f \x01(\x03H\x01R\x12metricsDailyBudget\x88\x01\x01\x121\n" +
 	"\aoptions\x18\x0f \x01(\v2\x17.google.protobuf.StructR\aoptions\x1a7\n" +
 	"\tAuthEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0e\n" +
-	"\f_max_retries\"\x85\x01\n" +
+	"\f_max_retriesB\x17\n" +
+	"\x15_metrics_daily_budget\"\x85\x01\n" +
 	"\fRegionHealth\x12\x16\n" +
 	"\x06region\x18\x01 \x01(\tR\x06region\x123\n" +
 	"\alatency\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\alatency\x12(\n" +
@@ -718,13 +814,21 @@ const file_novacron_cloud_v1_provider_proto_rawDesc = "" +
 	"\x06region\x18\x01 \x01(\tR\x06region\x129\n" +
 	"\n" +
 	"retry_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tretryTime\x12(\n" +
-	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x05error\"\xb7\x02\n" +
+	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x05error\"\xfa\x02\n" +
 	"\x0eProviderHealth\x12(\n" +
 	"\x05error\x18\x01 \x01(\v2\x12.google.rpc.StatusR\x05error\x129\n" +
 	"\aregions\x18\x02 \x03(\v2\x1f.novacron.cloud.v1.RegionHealthR\aregions\x12'\n" +
 	"\x0fthrottled_calls\x18\x03 \x01(\x03R\x0ethrottledCalls\x12R\n" +
 	"\x17credentials_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x15credentialsExpireTime\x12C\n" +
-	"\ropen_circuits\x18\x05 \x03(\v2\x1e.novacron.cloud.v1.OpenCircuitR\fopenCircuits\"\xc2\x04\n" +
+	"\ropen_circuits\x18\x05 \x03(\v2\x1e.novacron.cloud.v1.OpenCircuitR\fopenCircuits\x12A\n" +
+	"\fmetric_spend\x18\x06 \x01(\v2\x1e.novacron.cloud.v1.MetricSpendR\vmetricSpend\"\xce\x01\n" +
+	"\vMetricSpend\x12\x16\n" +
+	"\x06billed\x18\x01 \x01(\x03R\x06billed\x12\x1b\n" +
+	"\x06budget\x18\x02 \x01(\x03H\x00R\x06budget\x88\x01\x01\x12D\n" +
+	"\x10widened_interval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x0fwidenedInterval\x129\n" +
+	"\n" +
+	"reset_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tresetTimeB\t\n" +
+	"\a_budget\"\xc2\x04\n" +
 	"\bProvider\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12!\n" +
 	"\tnative_id\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\bnativeId\x12!\n" +
@@ -771,47 +875,51 @@ func file_novacron_cloud_v1_provider_proto_rawDescGZIP() []byte {
 }
 
 var file_novacron_cloud_v1_provider_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_novacron_cloud_v1_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_novacron_cloud_v1_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_novacron_cloud_v1_provider_proto_goTypes = []any{
 	(ProviderState)(0),            // 0: novacron.cloud.v1.ProviderState
 	(*ProviderConfig)(nil),        // 1: novacron.cloud.v1.ProviderConfig
 	(*RegionHealth)(nil),          // 2: novacron.cloud.v1.RegionHealth
 	(*OpenCircuit)(nil),           // 3: novacron.cloud.v1.OpenCircuit
 	(*ProviderHealth)(nil),        // 4: novacron.cloud.v1.ProviderHealth
-	(*Provider)(nil),              // 5: novacron.cloud.v1.Provider
-	(*Region)(nil),                // 6: novacron.cloud.v1.Region
-	nil,                           // 7: novacron.cloud.v1.ProviderConfig.AuthEntry
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 9: google.protobuf.Struct
-	(*status.Status)(nil),         // 10: google.rpc.Status
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*MetricSpend)(nil),           // 5: novacron.cloud.v1.MetricSpend
+	(*Provider)(nil),              // 6: novacron.cloud.v1.Provider
+	(*Region)(nil),                // 7: novacron.cloud.v1.Region
+	nil,                           // 8: novacron.cloud.v1.ProviderConfig.AuthEntry
+	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 10: google.protobuf.Struct
+	(*status.Status)(nil),         // 11: google.rpc.Status
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_novacron_cloud_v1_provider_proto_depIdxs = []int32{
-	7,  // 0: novacron.cloud.v1.ProviderConfig.auth:type_name -> novacron.cloud.v1.ProviderConfig.AuthEntry
-	8,  // 1: novacron.cloud.v1.ProviderConfig.timeout:type_name -> google.protobuf.Duration
-	8,  // 2: novacron.cloud.v1.ProviderConfig.max_staleness:type_name -> google.protobuf.Duration
-	8,  // 3: novacron.cloud.v1.ProviderConfig.metrics_interval:type_name -> google.protobuf.Duration
-	9,  // 4: novacron.cloud.v1.ProviderConfig.options:type_name -> google.protobuf.Struct
-	8,  // 5: novacron.cloud.v1.RegionHealth.latency:type_name -> google.protobuf.Duration
-	10, // 6: novacron.cloud.v1.RegionHealth.error:type_name -> google.rpc.Status
-	11, // 7: novacron.cloud.v1.OpenCircuit.retry_time:type_name -> google.protobuf.Timestamp
-	10, // 8: novacron.cloud.v1.OpenCircuit.error:type_name -> google.rpc.Status
-	10, // 9: novacron.cloud.v1.ProviderHealth.error:type_name -> google.rpc.Status
+	8,  // 0: novacron.cloud.v1.ProviderConfig.auth:type_name -> novacron.cloud.v1.ProviderConfig.AuthEntry
+	9,  // 1: novacron.cloud.v1.ProviderConfig.timeout:type_name -> google.protobuf.Duration
+	9,  // 2: novacron.cloud.v1.ProviderConfig.max_staleness:type_name -> google.protobuf.Duration
+	9,  // 3: novacron.cloud.v1.ProviderConfig.metrics_interval:type_name -> google.protobuf.Duration
+	10, // 4: novacron.cloud.v1.ProviderConfig.options:type_name -> google.protobuf.Struct
+	9,  // 5: novacron.cloud.v1.RegionHealth.latency:type_name -> google.protobuf.Duration
+	11, // 6: novacron.cloud.v1.RegionHealth.error:type_name -> google.rpc.Status
+	12, // 7: novacron.cloud.v1.OpenCircuit.retry_time:type_name -> google.protobuf.Timestamp
+	11, // 8: novacron.cloud.v1.OpenCircuit.error:type_name -> google.rpc.Status
+	11, // 9: novacron.cloud.v1.ProviderHealth.error:type_name -> google.rpc.Status
 	2,  // 10: novacron.cloud.v1.ProviderHealth.regions:type_name -> novacron.cloud.v1.RegionHealth
-	11, // 11: novacron.cloud.v1.ProviderHealth.credentials_expire_time:type_name -> google.protobuf.Timestamp
+	12, // 11: novacron.cloud.v1.ProviderHealth.credentials_expire_time:type_name -> google.protobuf.Timestamp
 	3,  // 12: novacron.cloud.v1.ProviderHealth.open_circuits:type_name -> novacron.cloud.v1.OpenCircuit
-	0,  // 13: novacron.cloud.v1.Provider.state:type_name -> novacron.cloud.v1.ProviderState
-	11, // 14: novacron.cloud.v1.Provider.create_time:type_name -> google.protobuf.Timestamp
-	11, // 15: novacron.cloud.v1.Provider.observe_time:type_name -> google.protobuf.Timestamp
-	1,  // 16: novacron.cloud.v1.Provider.config:type_name -> novacron.cloud.v1.ProviderConfig
-	4,  // 17: novacron.cloud.v1.Provider.health:type_name -> novacron.cloud.v1.ProviderHealth
-	11, // 18: novacron.cloud.v1.Region.observe_time:type_name -> google.protobuf.Timestamp
-	9,  // 19: novacron.cloud.v1.Region.provider_data:type_name -> google.protobuf.Struct
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	5,  // 13: novacron.cloud.v1.ProviderHealth.metric_spend:type_name -> novacron.cloud.v1.MetricSpend
+	9,  // 14: novacron.cloud.v1.MetricSpend.widened_interval:type_name -> google.protobuf.Duration
+	12, // 15: novacron.cloud.v1.MetricSpend.reset_time:type_name -> google.protobuf.Timestamp
+	0,  // 16: novacron.cloud.v1.Provider.state:type_name -> novacron.cloud.v1.ProviderState
+	12, // 17: novacron.cloud.v1.Provider.create_time:type_name -> google.protobuf.Timestamp
+	12, // 18: novacron.cloud.v1.Provider.observe_time:type_name -> google.protobuf.Timestamp
+	1,  // 19: novacron.cloud.v1.Provider.config:type_name -> novacron.cloud.v1.ProviderConfig
+	4,  // 20: novacron.cloud.v1.Provider.health:type_name -> novacron.cloud.v1.ProviderHealth
+	12, // 21: novacron.cloud.v1.Region.observe_time:type_name -> google.protobuf.Timestamp
+	10, // 22: novacron.cloud.v1.Region.provider_data:type_name -> google.protobuf.Struct
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_novacron_cloud_v1_provider_proto_init() }
@@ -820,13 +928,14 @@ func file_novacron_cloud_v1_provider_proto_init() {
 		return
 	}
 	file_novacron_cloud_v1_provider_proto_msgTypes[0].OneofWrappers = []any{}
+	file_novacron_cloud_v1_provider_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_novacron_cloud_v1_provider_proto_rawDesc), len(file_novacron_cloud_v1_provider_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

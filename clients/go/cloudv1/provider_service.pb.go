@@ -38,8 +38,8 @@ const (
 	// No compute is billed: what EC2 and GCE do. The place on the host and, on some
 	// clouds, public addresses are lost.
 	StopMode_STOP_MODE_DEALLOCATE StopMode = 1
-	// The place on the host is kept, and billed (Azure). Elsewhere
-	// CAPABILITY_UNSUPPORTED.
+	// The place on the host is kept, and billed (Azure);
+	// CAPABILITY_INSTANCE_KEEP_HOST.
 	StopMode_STOP_MODE_KEEP_HOST StopMode = 2
 	// Memory is kept on disk; CAPABILITY_INSTANCE_SUSPEND.
 	StopMode_STOP_MODE_SUSPEND StopMode = 3
@@ -88,6 +88,137 @@ func (StopMode) EnumDescriptor() ([]byte, []int) {
 	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{0}
 }
 
+// One event of WatchResources.
+type ResourceEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Position after this event; see streams.proto.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Exactly one is set; ignore what you do not know. A resource comes whole, in place
+	// of what you knew under its name.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*ResourceEvent_Control
+	//	*ResourceEvent_Removed
+	//	*ResourceEvent_Provider
+	//	*ResourceEvent_Instance
+	Event         isResourceEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResourceEvent) Reset() {
+	*x = ResourceEvent{}
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourceEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourceEvent) ProtoMessage() {}
+
+func (x *ResourceEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourceEvent.ProtoReflect.Descriptor instead.
+func (*ResourceEvent) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ResourceEvent) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *ResourceEvent) GetEvent() isResourceEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *ResourceEvent) GetControl() *StreamControl {
+	if x != nil {
+		if x, ok := x.Event.(*ResourceEvent_Control); ok {
+			return x.Control
+		}
+	}
+	return nil
+}
+
+func (x *ResourceEvent) GetRemoved() *ResourceRef {
+	if x != nil {
+		if x, ok := x.Event.(*ResourceEvent_Removed); ok {
+			return x.Removed
+		}
+	}
+	return nil
+}
+
+func (x *ResourceEvent) GetProvider() *Provider {
+	if x != nil {
+		if x, ok := x.Event.(*ResourceEvent_Provider); ok {
+			return x.Provider
+		}
+	}
+	return nil
+}
+
+func (x *ResourceEvent) GetInstance() *Instance {
+	if x != nil {
+		if x, ok := x.Event.(*ResourceEvent_Instance); ok {
+			return x.Instance
+		}
+	}
+	return nil
+}
+
+type isResourceEvent_Event interface {
+	isResourceEvent_Event()
+}
+
+type ResourceEvent_Control struct {
+	// About the stream itself.
+	Control *StreamControl `protobuf:"bytes,2,opt,name=control,proto3,oneof"`
+}
+
+type ResourceEvent_Removed struct {
+	// What is deleted, or no longer meets the filter.
+	Removed *ResourceRef `protobuf:"bytes,3,opt,name=removed,proto3,oneof"`
+}
+
+type ResourceEvent_Provider struct {
+	// A provider, also when only its health changed.
+	Provider *Provider `protobuf:"bytes,16,opt,name=provider,proto3,oneof"`
+}
+
+type ResourceEvent_Instance struct {
+	// An instance.
+	Instance *Instance `protobuf:"bytes,17,opt,name=instance,proto3,oneof"`
+}
+
+func (*ResourceEvent_Control) isResourceEvent_Event() {}
+
+func (*ResourceEvent_Removed) isResourceEvent_Event() {}
+
+func (*ResourceEvent_Provider) isResourceEvent_Event() {}
+
+func (*ResourceEvent_Instance) isResourceEvent_Event() {}
+
 // Request of ProviderService.GetProvider.
 type GetProviderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -102,7 +233,7 @@ type GetProviderRequest struct {
 
 func (x *GetProviderRequest) Reset() {
 	*x = GetProviderRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[0]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -114,7 +245,7 @@ func (x *GetProviderRequest) String() string {
 func (*GetProviderRequest) ProtoMessage() {}
 
 func (x *GetProviderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[0]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -127,7 +258,7 @@ func (x *GetProviderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProviderRequest.ProtoReflect.Descriptor instead.
 func (*GetProviderRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{0}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *GetProviderRequest) GetName() string {
@@ -155,7 +286,7 @@ type GetProviderResponse struct {
 
 func (x *GetProviderResponse) Reset() {
 	*x = GetProviderResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[1]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -167,7 +298,7 @@ func (x *GetProviderResponse) String() string {
 func (*GetProviderResponse) ProtoMessage() {}
 
 func (x *GetProviderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[1]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -180,7 +311,7 @@ func (x *GetProviderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProviderResponse.ProtoReflect.Descriptor instead.
 func (*GetProviderResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{1}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GetProviderResponse) GetProvider() *Provider {
@@ -207,7 +338,7 @@ type ListProvidersRequest struct {
 
 func (x *ListProvidersRequest) Reset() {
 	*x = ListProvidersRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[2]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -219,7 +350,7 @@ func (x *ListProvidersRequest) String() string {
 func (*ListProvidersRequest) ProtoMessage() {}
 
 func (x *ListProvidersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[2]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -232,7 +363,7 @@ func (x *ListProvidersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProvidersRequest.ProtoReflect.Descriptor instead.
 func (*ListProvidersRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{2}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListProvidersRequest) GetPageSize() int32 {
@@ -276,7 +407,7 @@ type ListProvidersResponse struct {
 
 func (x *ListProvidersResponse) Reset() {
 	*x = ListProvidersResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[3]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -288,7 +419,7 @@ func (x *ListProvidersResponse) String() string {
 func (*ListProvidersResponse) ProtoMessage() {}
 
 func (x *ListProvidersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[3]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -301,7 +432,7 @@ func (x *ListProvidersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProvidersResponse.ProtoReflect.Descriptor instead.
 func (*ListProvidersResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{3}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListProvidersResponse) GetProviders() []*Provider {
@@ -338,7 +469,7 @@ type RegisterProviderRequest struct {
 
 func (x *RegisterProviderRequest) Reset() {
 	*x = RegisterProviderRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[4]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -350,7 +481,7 @@ func (x *RegisterProviderRequest) String() string {
 func (*RegisterProviderRequest) ProtoMessage() {}
 
 func (x *RegisterProviderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[4]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -363,7 +494,7 @@ func (x *RegisterProviderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterProviderRequest.ProtoReflect.Descriptor instead.
 func (*RegisterProviderRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{4}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RegisterProviderRequest) GetProviderId() string {
@@ -405,7 +536,7 @@ type RegisterProviderResponse struct {
 
 func (x *RegisterProviderResponse) Reset() {
 	*x = RegisterProviderResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[5]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +548,7 @@ func (x *RegisterProviderResponse) String() string {
 func (*RegisterProviderResponse) ProtoMessage() {}
 
 func (x *RegisterProviderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[5]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +561,7 @@ func (x *RegisterProviderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterProviderResponse.ProtoReflect.Descriptor instead.
 func (*RegisterProviderResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{5}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RegisterProviderResponse) GetProvider() *Provider {
@@ -459,7 +590,7 @@ type UpdateProviderRequest struct {
 
 func (x *UpdateProviderRequest) Reset() {
 	*x = UpdateProviderRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[6]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -471,7 +602,7 @@ func (x *UpdateProviderRequest) String() string {
 func (*UpdateProviderRequest) ProtoMessage() {}
 
 func (x *UpdateProviderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[6]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -484,7 +615,7 @@ func (x *UpdateProviderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProviderRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProviderRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{6}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UpdateProviderRequest) GetProvider() *Provider {
@@ -526,7 +657,7 @@ type UpdateProviderResponse struct {
 
 func (x *UpdateProviderResponse) Reset() {
 	*x = UpdateProviderResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[7]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +669,7 @@ func (x *UpdateProviderResponse) String() string {
 func (*UpdateProviderResponse) ProtoMessage() {}
 
 func (x *UpdateProviderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[7]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +682,7 @@ func (x *UpdateProviderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProviderResponse.ProtoReflect.Descriptor instead.
 func (*UpdateProviderResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{7}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateProviderResponse) GetProvider() *Provider {
@@ -580,7 +711,7 @@ type UnregisterProviderRequest struct {
 
 func (x *UnregisterProviderRequest) Reset() {
 	*x = UnregisterProviderRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[8]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +723,7 @@ func (x *UnregisterProviderRequest) String() string {
 func (*UnregisterProviderRequest) ProtoMessage() {}
 
 func (x *UnregisterProviderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[8]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +736,7 @@ func (x *UnregisterProviderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterProviderRequest.ProtoReflect.Descriptor instead.
 func (*UnregisterProviderRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{8}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UnregisterProviderRequest) GetName() string {
@@ -645,7 +776,7 @@ type UnregisterProviderResponse struct {
 
 func (x *UnregisterProviderResponse) Reset() {
 	*x = UnregisterProviderResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[9]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +788,7 @@ func (x *UnregisterProviderResponse) String() string {
 func (*UnregisterProviderResponse) ProtoMessage() {}
 
 func (x *UnregisterProviderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[9]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +801,7 @@ func (x *UnregisterProviderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterProviderResponse.ProtoReflect.Descriptor instead.
 func (*UnregisterProviderResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{9}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{10}
 }
 
 // Request of ProviderService.GetCapabilities.
@@ -684,7 +815,7 @@ type GetCapabilitiesRequest struct {
 
 func (x *GetCapabilitiesRequest) Reset() {
 	*x = GetCapabilitiesRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[10]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +827,7 @@ func (x *GetCapabilitiesRequest) String() string {
 func (*GetCapabilitiesRequest) ProtoMessage() {}
 
 func (x *GetCapabilitiesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[10]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,7 +840,7 @@ func (x *GetCapabilitiesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCapabilitiesRequest.ProtoReflect.Descriptor instead.
 func (*GetCapabilitiesRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{10}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetCapabilitiesRequest) GetName() string {
@@ -732,7 +863,7 @@ type GetCapabilitiesResponse struct {
 
 func (x *GetCapabilitiesResponse) Reset() {
 	*x = GetCapabilitiesResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[11]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +875,7 @@ func (x *GetCapabilitiesResponse) String() string {
 func (*GetCapabilitiesResponse) ProtoMessage() {}
 
 func (x *GetCapabilitiesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[11]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +888,7 @@ func (x *GetCapabilitiesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCapabilitiesResponse.ProtoReflect.Descriptor instead.
 func (*GetCapabilitiesResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{11}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetCapabilitiesResponse) GetCapabilities() []*CapabilityStatus {
@@ -797,7 +928,7 @@ type ListRegionsRequest struct {
 
 func (x *ListRegionsRequest) Reset() {
 	*x = ListRegionsRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[12]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +940,7 @@ func (x *ListRegionsRequest) String() string {
 func (*ListRegionsRequest) ProtoMessage() {}
 
 func (x *ListRegionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[12]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +953,7 @@ func (x *ListRegionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegionsRequest.ProtoReflect.Descriptor instead.
 func (*ListRegionsRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{12}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListRegionsRequest) GetParent() string {
@@ -885,7 +1016,7 @@ type ListRegionsResponse struct {
 
 func (x *ListRegionsResponse) Reset() {
 	*x = ListRegionsResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[13]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +1028,7 @@ func (x *ListRegionsResponse) String() string {
 func (*ListRegionsResponse) ProtoMessage() {}
 
 func (x *ListRegionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[13]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +1041,7 @@ func (x *ListRegionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegionsResponse.ProtoReflect.Descriptor instead.
 func (*ListRegionsResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{13}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListRegionsResponse) GetRegions() []*Region {
@@ -968,7 +1099,7 @@ type ListInstanceTypesRequest struct {
 
 func (x *ListInstanceTypesRequest) Reset() {
 	*x = ListInstanceTypesRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[14]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1111,7 @@ func (x *ListInstanceTypesRequest) String() string {
 func (*ListInstanceTypesRequest) ProtoMessage() {}
 
 func (x *ListInstanceTypesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[14]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1124,7 @@ func (x *ListInstanceTypesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInstanceTypesRequest.ProtoReflect.Descriptor instead.
 func (*ListInstanceTypesRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{14}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListInstanceTypesRequest) GetParent() string {
@@ -1070,7 +1201,7 @@ type ListInstanceTypesResponse struct {
 
 func (x *ListInstanceTypesResponse) Reset() {
 	*x = ListInstanceTypesResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[15]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1213,7 @@ func (x *ListInstanceTypesResponse) String() string {
 func (*ListInstanceTypesResponse) ProtoMessage() {}
 
 func (x *ListInstanceTypesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[15]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1226,7 @@ func (x *ListInstanceTypesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInstanceTypesResponse.ProtoReflect.Descriptor instead.
 func (*ListInstanceTypesResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{15}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListInstanceTypesResponse) GetInstanceTypes() []*InstanceType {
@@ -1142,7 +1273,7 @@ type GetInstanceRequest struct {
 
 func (x *GetInstanceRequest) Reset() {
 	*x = GetInstanceRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[16]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1285,7 @@ func (x *GetInstanceRequest) String() string {
 func (*GetInstanceRequest) ProtoMessage() {}
 
 func (x *GetInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[16]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1298,7 @@ func (x *GetInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInstanceRequest.ProtoReflect.Descriptor instead.
 func (*GetInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{16}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetInstanceRequest) GetName() string {
@@ -1202,7 +1333,7 @@ type GetInstanceResponse struct {
 
 func (x *GetInstanceResponse) Reset() {
 	*x = GetInstanceResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[17]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1345,7 @@ func (x *GetInstanceResponse) String() string {
 func (*GetInstanceResponse) ProtoMessage() {}
 
 func (x *GetInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[17]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1358,7 @@ func (x *GetInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInstanceResponse.ProtoReflect.Descriptor instead.
 func (*GetInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{17}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetInstanceResponse) GetInstance() *Instance {
@@ -1268,7 +1399,7 @@ type ListInstancesRequest struct {
 
 func (x *ListInstancesRequest) Reset() {
 	*x = ListInstancesRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[18]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1411,7 @@ func (x *ListInstancesRequest) String() string {
 func (*ListInstancesRequest) ProtoMessage() {}
 
 func (x *ListInstancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[18]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1424,7 @@ func (x *ListInstancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInstancesRequest.ProtoReflect.Descriptor instead.
 func (*ListInstancesRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{18}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListInstancesRequest) GetParent() string {
@@ -1384,7 +1515,7 @@ type ListInstancesResponse struct {
 
 func (x *ListInstancesResponse) Reset() {
 	*x = ListInstancesResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[19]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1527,7 @@ func (x *ListInstancesResponse) String() string {
 func (*ListInstancesResponse) ProtoMessage() {}
 
 func (x *ListInstancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[19]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1540,7 @@ func (x *ListInstancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInstancesResponse.ProtoReflect.Descriptor instead.
 func (*ListInstancesResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{19}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListInstancesResponse) GetInstances() []*Instance {
@@ -1459,7 +1590,7 @@ type CreateInstanceRequest struct {
 
 func (x *CreateInstanceRequest) Reset() {
 	*x = CreateInstanceRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[20]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1602,7 @@ func (x *CreateInstanceRequest) String() string {
 func (*CreateInstanceRequest) ProtoMessage() {}
 
 func (x *CreateInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[20]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1615,7 @@ func (x *CreateInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInstanceRequest.ProtoReflect.Descriptor instead.
 func (*CreateInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{20}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateInstanceRequest) GetParent() string {
@@ -1526,7 +1657,7 @@ type CreateInstanceResponse struct {
 
 func (x *CreateInstanceResponse) Reset() {
 	*x = CreateInstanceResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[21]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1669,7 @@ func (x *CreateInstanceResponse) String() string {
 func (*CreateInstanceResponse) ProtoMessage() {}
 
 func (x *CreateInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[21]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1682,7 @@ func (x *CreateInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInstanceResponse.ProtoReflect.Descriptor instead.
 func (*CreateInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{21}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateInstanceResponse) GetOperation() *Operation {
@@ -1580,7 +1711,7 @@ type DeleteInstanceRequest struct {
 
 func (x *DeleteInstanceRequest) Reset() {
 	*x = DeleteInstanceRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[22]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1723,7 @@ func (x *DeleteInstanceRequest) String() string {
 func (*DeleteInstanceRequest) ProtoMessage() {}
 
 func (x *DeleteInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[22]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1736,7 @@ func (x *DeleteInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteInstanceRequest.ProtoReflect.Descriptor instead.
 func (*DeleteInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{22}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeleteInstanceRequest) GetName() string {
@@ -1647,7 +1778,7 @@ type DeleteInstanceResponse struct {
 
 func (x *DeleteInstanceResponse) Reset() {
 	*x = DeleteInstanceResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[23]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1790,7 @@ func (x *DeleteInstanceResponse) String() string {
 func (*DeleteInstanceResponse) ProtoMessage() {}
 
 func (x *DeleteInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[23]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1803,7 @@ func (x *DeleteInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteInstanceResponse.ProtoReflect.Descriptor instead.
 func (*DeleteInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{23}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeleteInstanceResponse) GetOperation() *Operation {
@@ -1699,7 +1830,7 @@ type StartInstanceRequest struct {
 
 func (x *StartInstanceRequest) Reset() {
 	*x = StartInstanceRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[24]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1842,7 @@ func (x *StartInstanceRequest) String() string {
 func (*StartInstanceRequest) ProtoMessage() {}
 
 func (x *StartInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[24]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1855,7 @@ func (x *StartInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartInstanceRequest.ProtoReflect.Descriptor instead.
 func (*StartInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{24}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StartInstanceRequest) GetName() string {
@@ -1759,7 +1890,7 @@ type StartInstanceResponse struct {
 
 func (x *StartInstanceResponse) Reset() {
 	*x = StartInstanceResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[25]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1902,7 @@ func (x *StartInstanceResponse) String() string {
 func (*StartInstanceResponse) ProtoMessage() {}
 
 func (x *StartInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[25]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +1915,7 @@ func (x *StartInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartInstanceResponse.ProtoReflect.Descriptor instead.
 func (*StartInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{25}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StartInstanceResponse) GetOperation() *Operation {
@@ -1815,7 +1946,7 @@ type StopInstanceRequest struct {
 
 func (x *StopInstanceRequest) Reset() {
 	*x = StopInstanceRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[26]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +1958,7 @@ func (x *StopInstanceRequest) String() string {
 func (*StopInstanceRequest) ProtoMessage() {}
 
 func (x *StopInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[26]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +1971,7 @@ func (x *StopInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopInstanceRequest.ProtoReflect.Descriptor instead.
 func (*StopInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{26}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StopInstanceRequest) GetName() string {
@@ -1889,7 +2020,7 @@ type StopInstanceResponse struct {
 
 func (x *StopInstanceResponse) Reset() {
 	*x = StopInstanceResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[27]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1901,7 +2032,7 @@ func (x *StopInstanceResponse) String() string {
 func (*StopInstanceResponse) ProtoMessage() {}
 
 func (x *StopInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[27]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1914,7 +2045,7 @@ func (x *StopInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopInstanceResponse.ProtoReflect.Descriptor instead.
 func (*StopInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{27}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StopInstanceResponse) GetOperation() *Operation {
@@ -1943,7 +2074,7 @@ type RestartInstanceRequest struct {
 
 func (x *RestartInstanceRequest) Reset() {
 	*x = RestartInstanceRequest{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[28]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2086,7 @@ func (x *RestartInstanceRequest) String() string {
 func (*RestartInstanceRequest) ProtoMessage() {}
 
 func (x *RestartInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[28]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2099,7 @@ func (x *RestartInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartInstanceRequest.ProtoReflect.Descriptor instead.
 func (*RestartInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{28}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RestartInstanceRequest) GetName() string {
@@ -2010,7 +2141,7 @@ type RestartInstanceResponse struct {
 
 func (x *RestartInstanceResponse) Reset() {
 	*x = RestartInstanceResponse{}
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[29]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2153,7 @@ func (x *RestartInstanceResponse) String() string {
 func (*RestartInstanceResponse) ProtoMessage() {}
 
 func (x *RestartInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[29]
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2166,7 @@ func (x *RestartInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartInstanceResponse.ProtoReflect.Descriptor instead.
 func (*RestartInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{29}
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RestartInstanceResponse) GetOperation() *Operation {
@@ -2045,11 +2176,165 @@ func (x *RestartInstanceResponse) GetOperation() *Operation {
 	return nil
 }
 
+// Request of ProviderService.WatchResources.
+type WatchResourcesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "providers/{provider}", or "providers/-" for all.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Conditions on the fields of the resource; see "Filters" in common.proto. One that
+	// no longer meets them is sent as removed.
+	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Regions to look in; empty means all that the provider uses.
+	Regions []string `protobuf:"bytes,5,rep,name=regions,proto3" json:"regions,omitempty"`
+	// Where to go on; absent starts anew. Never an error, see streams.proto.
+	ResumeAfter *StreamPosition `protobuf:"bytes,11,opt,name=resume_after,json=resumeAfter,proto3" json:"resume_after,omitempty"`
+	// How long the stream may be silent; absent means 15 s, less than 1 s means 1 s.
+	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,12,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
+	// Do not send the present state; opened, synced and changes only.
+	SkipSnapshot bool `protobuf:"varint,13,opt,name=skip_snapshot,json=skipSnapshot,proto3" json:"skip_snapshot,omitempty"`
+	// Kinds to watch: providers and instances; empty means both.
+	Types         []ResourceType `protobuf:"varint,16,rep,packed,name=types,proto3,enum=novacron.cloud.v1.ResourceType" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResourcesRequest) Reset() {
+	*x = WatchResourcesRequest{}
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResourcesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResourcesRequest) ProtoMessage() {}
+
+func (x *WatchResourcesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResourcesRequest.ProtoReflect.Descriptor instead.
+func (*WatchResourcesRequest) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *WatchResourcesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *WatchResourcesRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchResourcesRequest) GetRegions() []string {
+	if x != nil {
+		return x.Regions
+	}
+	return nil
+}
+
+func (x *WatchResourcesRequest) GetResumeAfter() *StreamPosition {
+	if x != nil {
+		return x.ResumeAfter
+	}
+	return nil
+}
+
+func (x *WatchResourcesRequest) GetHeartbeatInterval() *durationpb.Duration {
+	if x != nil {
+		return x.HeartbeatInterval
+	}
+	return nil
+}
+
+func (x *WatchResourcesRequest) GetSkipSnapshot() bool {
+	if x != nil {
+		return x.SkipSnapshot
+	}
+	return false
+}
+
+func (x *WatchResourcesRequest) GetTypes() []ResourceType {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+// Response of ProviderService.WatchResources.
+type WatchResourcesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In order; responses can be joined, see streams.proto.
+	Events        []*ResourceEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResourcesResponse) Reset() {
+	*x = WatchResourcesResponse{}
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResourcesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResourcesResponse) ProtoMessage() {}
+
+func (x *WatchResourcesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_novacron_cloud_v1_provider_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResourcesResponse.ProtoReflect.Descriptor instead.
+func (*WatchResourcesResponse) Descriptor() ([]byte, []int) {
+	return file_novacron_cloud_v1_provider_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *WatchResourcesResponse) GetEvents() []*ResourceEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
 var File_novacron_cloud_v1_provider_service_proto protoreflect.FileDescriptor
 
 const file_novacron_cloud_v1_provider_service_proto_rawDesc = "" +
 	"\n" +
-	"(novacron/cloud/v1/provider_service.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#novacron/cloud/v1/annotations.proto\x1a$novacron/cloud/v1/capabilities.proto\x1a\x1enovacron/cloud/v1/common.proto\x1a\x1fnovacron/cloud/v1/compute.proto\x1a\"novacron/cloud/v1/operations.proto\x1a novacron/cloud/v1/provider.proto\"\x8a\x01\n" +
+	"(novacron/cloud/v1/provider_service.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#novacron/cloud/v1/annotations.proto\x1a$novacron/cloud/v1/capabilities.proto\x1a\x1enovacron/cloud/v1/common.proto\x1a\x1fnovacron/cloud/v1/compute.proto\x1a\"novacron/cloud/v1/operations.proto\x1a novacron/cloud/v1/provider.proto\x1a\x1fnovacron/cloud/v1/streams.proto\"\xa4\x02\n" +
+	"\rResourceEvent\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12<\n" +
+	"\acontrol\x18\x02 \x01(\v2 .novacron.cloud.v1.StreamControlH\x00R\acontrol\x12:\n" +
+	"\aremoved\x18\x03 \x01(\v2\x1e.novacron.cloud.v1.ResourceRefH\x00R\aremoved\x129\n" +
+	"\bprovider\x18\x10 \x01(\v2\x1b.novacron.cloud.v1.ProviderH\x00R\bprovider\x129\n" +
+	"\binstance\x18\x11 \x01(\v2\x1b.novacron.cloud.v1.InstanceH\x00R\binstanceB\a\n" +
+	"\x05event\"\x8a\x01\n" +
 	"\x12GetProviderRequest\x124\n" +
 	"\x04name\x18\x01 \x01(\tB \xe2A\x01\x02\xfaA\x19\n" +
 	"\x17cloud.novacron/ProviderR\x04name\x12>\n" +
@@ -2193,12 +2478,23 @@ const file_novacron_cloud_v1_provider_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x0f \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"U\n" +
 	"\x17RestartInstanceResponse\x12:\n" +
-	"\toperation\x18\x01 \x01(\v2\x1c.novacron.cloud.v1.OperationR\toperation*o\n" +
+	"\toperation\x18\x01 \x01(\v2\x1c.novacron.cloud.v1.OperationR\toperation\"\xef\x02\n" +
+	"\x15WatchResourcesRequest\x128\n" +
+	"\x06parent\x18\x01 \x01(\tB \xe2A\x01\x02\xfaA\x19\n" +
+	"\x17cloud.novacron/ProviderR\x06parent\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x18\n" +
+	"\aregions\x18\x05 \x03(\tR\aregions\x12D\n" +
+	"\fresume_after\x18\v \x01(\v2!.novacron.cloud.v1.StreamPositionR\vresumeAfter\x12H\n" +
+	"\x12heartbeat_interval\x18\f \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12#\n" +
+	"\rskip_snapshot\x18\r \x01(\bR\fskipSnapshot\x125\n" +
+	"\x05types\x18\x10 \x03(\x0e2\x1f.novacron.cloud.v1.ResourceTypeR\x05types\"R\n" +
+	"\x16WatchResourcesResponse\x128\n" +
+	"\x06events\x18\x01 \x03(\v2 .novacron.cloud.v1.ResourceEventR\x06events*o\n" +
 	"\bStopMode\x12\x19\n" +
 	"\x15STOP_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14STOP_MODE_DEALLOCATE\x10\x01\x12\x17\n" +
 	"\x13STOP_MODE_KEEP_HOST\x10\x02\x12\x15\n" +
-	"\x11STOP_MODE_SUSPEND\x10\x032\xf5\r\n" +
+	"\x11STOP_MODE_SUSPEND\x10\x032\xe7\x0e\n" +
 	"\x0fProviderService\x12e\n" +
 	"\vGetProvider\x12%.novacron.cloud.v1.GetProviderRequest\x1a&.novacron.cloud.v1.GetProviderResponse\"\a\xb8\xbb\x18\x01\x90\x02\x01\x12k\n" +
 	"\rListProviders\x12'.novacron.cloud.v1.ListProvidersRequest\x1a(.novacron.cloud.v1.ListProvidersResponse\"\a\xb8\xbb\x18\x01\x90\x02\x01\x12q\n" +
@@ -2223,7 +2519,8 @@ const file_novacron_cloud_v1_provider_service_proto_rawDesc = "" +
 	"\bInstance\xb0\xbb\x18\x01\xb8\xbb\x18\x02\x12\x80\x01\n" +
 	"\x0fRestartInstance\x12).novacron.cloud.v1.RestartInstanceRequest\x1a*.novacron.cloud.v1.RestartInstanceResponse\"\x16\xaa\xbb\x18\n" +
 	"\n" +
-	"\bInstance\xb0\xbb\x18\x01\xb8\xbb\x18\x02B`\n" +
+	"\bInstance\xb0\xbb\x18\x01\xb8\xbb\x18\x02\x12p\n" +
+	"\x0eWatchResources\x12(.novacron.cloud.v1.WatchResourcesRequest\x1a).novacron.cloud.v1.WatchResourcesResponse\"\a\xb8\xbb\x18\x01\x90\x02\x010\x01B`\n" +
 	"\x15com.novacron.cloud.v1P\x01ZEgithub.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1;cloudv1b\x06proto3"
 
 var (
@@ -2239,121 +2536,138 @@ func file_novacron_cloud_v1_provider_service_proto_rawDescGZIP() []byte {
 }
 
 var file_novacron_cloud_v1_provider_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_novacron_cloud_v1_provider_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_novacron_cloud_v1_provider_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_novacron_cloud_v1_provider_service_proto_goTypes = []any{
 	(StopMode)(0),                      // 0: novacron.cloud.v1.StopMode
-	(*GetProviderRequest)(nil),         // 1: novacron.cloud.v1.GetProviderRequest
-	(*GetProviderResponse)(nil),        // 2: novacron.cloud.v1.GetProviderResponse
-	(*ListProvidersRequest)(nil),       // 3: novacron.cloud.v1.ListProvidersRequest
-	(*ListProvidersResponse)(nil),      // 4: novacron.cloud.v1.ListProvidersResponse
-	(*RegisterProviderRequest)(nil),    // 5: novacron.cloud.v1.RegisterProviderRequest
-	(*RegisterProviderResponse)(nil),   // 6: novacron.cloud.v1.RegisterProviderResponse
-	(*UpdateProviderRequest)(nil),      // 7: novacron.cloud.v1.UpdateProviderRequest
-	(*UpdateProviderResponse)(nil),     // 8: novacron.cloud.v1.UpdateProviderResponse
-	(*UnregisterProviderRequest)(nil),  // 9: novacron.cloud.v1.UnregisterProviderRequest
-	(*UnregisterProviderResponse)(nil), // 10: novacron.cloud.v1.UnregisterProviderResponse
-	(*GetCapabilitiesRequest)(nil),     // 11: novacron.cloud.v1.GetCapabilitiesRequest
-	(*GetCapabilitiesResponse)(nil),    // 12: novacron.cloud.v1.GetCapabilitiesResponse
-	(*ListRegionsRequest)(nil),         // 13: novacron.cloud.v1.ListRegionsRequest
-	(*ListRegionsResponse)(nil),        // 14: novacron.cloud.v1.ListRegionsResponse
-	(*ListInstanceTypesRequest)(nil),   // 15: novacron.cloud.v1.ListInstanceTypesRequest
-	(*ListInstanceTypesResponse)(nil),  // 16: novacron.cloud.v1.ListInstanceTypesResponse
-	(*GetInstanceRequest)(nil),         // 17: novacron.cloud.v1.GetInstanceRequest
-	(*GetInstanceResponse)(nil),        // 18: novacron.cloud.v1.GetInstanceResponse
-	(*ListInstancesRequest)(nil),       // 19: novacron.cloud.v1.ListInstancesRequest
-	(*ListInstancesResponse)(nil),      // 20: novacron.cloud.v1.ListInstancesResponse
-	(*CreateInstanceRequest)(nil),      // 21: novacron.cloud.v1.CreateInstanceRequest
-	(*CreateInstanceResponse)(nil),     // 22: novacron.cloud.v1.CreateInstanceResponse
-	(*DeleteInstanceRequest)(nil),      // 23: novacron.cloud.v1.DeleteInstanceRequest
-	(*DeleteInstanceResponse)(nil),     // 24: novacron.cloud.v1.DeleteInstanceResponse
-	(*StartInstanceRequest)(nil),       // 25: novacron.cloud.v1.StartInstanceRequest
-	(*StartInstanceResponse)(nil),      // 26: novacron.cloud.v1.StartInstanceResponse
-	(*StopInstanceRequest)(nil),        // 27: novacron.cloud.v1.StopInstanceRequest
-	(*StopInstanceResponse)(nil),       // 28: novacron.cloud.v1.StopInstanceResponse
-	(*RestartInstanceRequest)(nil),     // 29: novacron.cloud.v1.RestartInstanceRequest
-	(*RestartInstanceResponse)(nil),    // 30: novacron.cloud.v1.RestartInstanceResponse
-	(*durationpb.Duration)(nil),        // 31: google.protobuf.Duration
-	(*Provider)(nil),                   // 32: novacron.cloud.v1.Provider
-	(*fieldmaskpb.FieldMask)(nil),      // 33: google.protobuf.FieldMask
-	(*CapabilityStatus)(nil),           // 34: novacron.cloud.v1.CapabilityStatus
-	(*timestamppb.Timestamp)(nil),      // 35: google.protobuf.Timestamp
-	(*Region)(nil),                     // 36: novacron.cloud.v1.Region
-	(*Unreachable)(nil),                // 37: novacron.cloud.v1.Unreachable
-	(*InstanceType)(nil),               // 38: novacron.cloud.v1.InstanceType
-	(*Instance)(nil),                   // 39: novacron.cloud.v1.Instance
-	(*structpb.Struct)(nil),            // 40: google.protobuf.Struct
-	(*InstanceSpec)(nil),               // 41: novacron.cloud.v1.InstanceSpec
-	(*Operation)(nil),                  // 42: novacron.cloud.v1.Operation
+	(*ResourceEvent)(nil),              // 1: novacron.cloud.v1.ResourceEvent
+	(*GetProviderRequest)(nil),         // 2: novacron.cloud.v1.GetProviderRequest
+	(*GetProviderResponse)(nil),        // 3: novacron.cloud.v1.GetProviderResponse
+	(*ListProvidersRequest)(nil),       // 4: novacron.cloud.v1.ListProvidersRequest
+	(*ListProvidersResponse)(nil),      // 5: novacron.cloud.v1.ListProvidersResponse
+	(*RegisterProviderRequest)(nil),    // 6: novacron.cloud.v1.RegisterProviderRequest
+	(*RegisterProviderResponse)(nil),   // 7: novacron.cloud.v1.RegisterProviderResponse
+	(*UpdateProviderRequest)(nil),      // 8: novacron.cloud.v1.UpdateProviderRequest
+	(*UpdateProviderResponse)(nil),     // 9: novacron.cloud.v1.UpdateProviderResponse
+	(*UnregisterProviderRequest)(nil),  // 10: novacron.cloud.v1.UnregisterProviderRequest
+	(*UnregisterProviderResponse)(nil), // 11: novacron.cloud.v1.UnregisterProviderResponse
+	(*GetCapabilitiesRequest)(nil),     // 12: novacron.cloud.v1.GetCapabilitiesRequest
+	(*GetCapabilitiesResponse)(nil),    // 13: novacron.cloud.v1.GetCapabilitiesResponse
+	(*ListRegionsRequest)(nil),         // 14: novacron.cloud.v1.ListRegionsRequest
+	(*ListRegionsResponse)(nil),        // 15: novacron.cloud.v1.ListRegionsResponse
+	(*ListInstanceTypesRequest)(nil),   // 16: novacron.cloud.v1.ListInstanceTypesRequest
+	(*ListInstanceTypesResponse)(nil),  // 17: novacron.cloud.v1.ListInstanceTypesResponse
+	(*GetInstanceRequest)(nil),         // 18: novacron.cloud.v1.GetInstanceRequest
+	(*GetInstanceResponse)(nil),        // 19: novacron.cloud.v1.GetInstanceResponse
+	(*ListInstancesRequest)(nil),       // 20: novacron.cloud.v1.ListInstancesRequest
+	(*ListInstancesResponse)(nil),      // 21: novacron.cloud.v1.ListInstancesResponse
+	(*CreateInstanceRequest)(nil),      // 22: novacron.cloud.v1.CreateInstanceRequest
+	(*CreateInstanceResponse)(nil),     // 23: novacron.cloud.v1.CreateInstanceResponse
+	(*DeleteInstanceRequest)(nil),      // 24: novacron.cloud.v1.DeleteInstanceRequest
+	(*DeleteInstanceResponse)(nil),     // 25: novacron.cloud.v1.DeleteInstanceResponse
+	(*StartInstanceRequest)(nil),       // 26: novacron.cloud.v1.StartInstanceRequest
+	(*StartInstanceResponse)(nil),      // 27: novacron.cloud.v1.StartInstanceResponse
+	(*StopInstanceRequest)(nil),        // 28: novacron.cloud.v1.StopInstanceRequest
+	(*StopInstanceResponse)(nil),       // 29: novacron.cloud.v1.StopInstanceResponse
+	(*RestartInstanceRequest)(nil),     // 30: novacron.cloud.v1.RestartInstanceRequest
+	(*RestartInstanceResponse)(nil),    // 31: novacron.cloud.v1.RestartInstanceResponse
+	(*WatchResourcesRequest)(nil),      // 32: novacron.cloud.v1.WatchResourcesRequest
+	(*WatchResourcesResponse)(nil),     // 33: novacron.cloud.v1.WatchResourcesResponse
+	(*StreamControl)(nil),              // 34: novacron.cloud.v1.StreamControl
+	(*ResourceRef)(nil),                // 35: novacron.cloud.v1.ResourceRef
+	(*Provider)(nil),                   // 36: novacron.cloud.v1.Provider
+	(*Instance)(nil),                   // 37: novacron.cloud.v1.Instance
+	(*durationpb.Duration)(nil),        // 38: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil),      // 39: google.protobuf.FieldMask
+	(*CapabilityStatus)(nil),           // 40: novacron.cloud.v1.CapabilityStatus
+	(*timestamppb.Timestamp)(nil),      // 41: google.protobuf.Timestamp
+	(*Region)(nil),                     // 42: novacron.cloud.v1.Region
+	(*Unreachable)(nil),                // 43: novacron.cloud.v1.Unreachable
+	(*InstanceType)(nil),               // 44: novacron.cloud.v1.InstanceType
+	(*structpb.Struct)(nil),            // 45: google.protobuf.Struct
+	(*InstanceSpec)(nil),               // 46: novacron.cloud.v1.InstanceSpec
+	(*Operation)(nil),                  // 47: novacron.cloud.v1.Operation
+	(*StreamPosition)(nil),             // 48: novacron.cloud.v1.StreamPosition
+	(ResourceType)(0),                  // 49: novacron.cloud.v1.ResourceType
 }
 var file_novacron_cloud_v1_provider_service_proto_depIdxs = []int32{
-	31, // 0: novacron.cloud.v1.GetProviderRequest.max_staleness:type_name -> google.protobuf.Duration
-	32, // 1: novacron.cloud.v1.GetProviderResponse.provider:type_name -> novacron.cloud.v1.Provider
-	31, // 2: novacron.cloud.v1.ListProvidersRequest.max_staleness:type_name -> google.protobuf.Duration
-	32, // 3: novacron.cloud.v1.ListProvidersResponse.providers:type_name -> novacron.cloud.v1.Provider
-	32, // 4: novacron.cloud.v1.RegisterProviderRequest.provider:type_name -> novacron.cloud.v1.Provider
-	32, // 5: novacron.cloud.v1.RegisterProviderResponse.provider:type_name -> novacron.cloud.v1.Provider
-	32, // 6: novacron.cloud.v1.UpdateProviderRequest.provider:type_name -> novacron.cloud.v1.Provider
-	33, // 7: novacron.cloud.v1.UpdateProviderRequest.update_mask:type_name -> google.protobuf.FieldMask
-	32, // 8: novacron.cloud.v1.UpdateProviderResponse.provider:type_name -> novacron.cloud.v1.Provider
-	34, // 9: novacron.cloud.v1.GetCapabilitiesResponse.capabilities:type_name -> novacron.cloud.v1.CapabilityStatus
-	35, // 10: novacron.cloud.v1.GetCapabilitiesResponse.observe_time:type_name -> google.protobuf.Timestamp
-	31, // 11: novacron.cloud.v1.ListRegionsRequest.max_staleness:type_name -> google.protobuf.Duration
-	36, // 12: novacron.cloud.v1.ListRegionsResponse.regions:type_name -> novacron.cloud.v1.Region
-	37, // 13: novacron.cloud.v1.ListRegionsResponse.unreachable:type_name -> novacron.cloud.v1.Unreachable
-	35, // 14: novacron.cloud.v1.ListRegionsResponse.observe_time:type_name -> google.protobuf.Timestamp
-	31, // 15: novacron.cloud.v1.ListInstanceTypesRequest.max_staleness:type_name -> google.protobuf.Duration
-	38, // 16: novacron.cloud.v1.ListInstanceTypesResponse.instance_types:type_name -> novacron.cloud.v1.InstanceType
-	37, // 17: novacron.cloud.v1.ListInstanceTypesResponse.unreachable:type_name -> novacron.cloud.v1.Unreachable
-	35, // 18: novacron.cloud.v1.ListInstanceTypesResponse.observe_time:type_name -> google.protobuf.Timestamp
-	31, // 19: novacron.cloud.v1.GetInstanceRequest.max_staleness:type_name -> google.protobuf.Duration
-	39, // 20: novacron.cloud.v1.GetInstanceResponse.instance:type_name -> novacron.cloud.v1.Instance
-	31, // 21: novacron.cloud.v1.ListInstancesRequest.max_staleness:type_name -> google.protobuf.Duration
-	40, // 22: novacron.cloud.v1.ListInstancesRequest.provider_options:type_name -> google.protobuf.Struct
-	39, // 23: novacron.cloud.v1.ListInstancesResponse.instances:type_name -> novacron.cloud.v1.Instance
-	37, // 24: novacron.cloud.v1.ListInstancesResponse.unreachable:type_name -> novacron.cloud.v1.Unreachable
-	35, // 25: novacron.cloud.v1.ListInstancesResponse.observe_time:type_name -> google.protobuf.Timestamp
-	41, // 26: novacron.cloud.v1.CreateInstanceRequest.spec:type_name -> novacron.cloud.v1.InstanceSpec
-	42, // 27: novacron.cloud.v1.CreateInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
-	42, // 28: novacron.cloud.v1.DeleteInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
-	42, // 29: novacron.cloud.v1.StartInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
-	0,  // 30: novacron.cloud.v1.StopInstanceRequest.mode:type_name -> novacron.cloud.v1.StopMode
-	42, // 31: novacron.cloud.v1.StopInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
-	42, // 32: novacron.cloud.v1.RestartInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
-	1,  // 33: novacron.cloud.v1.ProviderService.GetProvider:input_type -> novacron.cloud.v1.GetProviderRequest
-	3,  // 34: novacron.cloud.v1.ProviderService.ListProviders:input_type -> novacron.cloud.v1.ListProvidersRequest
-	5,  // 35: novacron.cloud.v1.ProviderService.RegisterProvider:input_type -> novacron.cloud.v1.RegisterProviderRequest
-	7,  // 36: novacron.cloud.v1.ProviderService.UpdateProvider:input_type -> novacron.cloud.v1.UpdateProviderRequest
-	9,  // 37: novacron.cloud.v1.ProviderService.UnregisterProvider:input_type -> novacron.cloud.v1.UnregisterProviderRequest
-	11, // 38: novacron.cloud.v1.ProviderService.GetCapabilities:input_type -> novacron.cloud.v1.GetCapabilitiesRequest
-	13, // 39: novacron.cloud.v1.ProviderService.ListRegions:input_type -> novacron.cloud.v1.ListRegionsRequest
-	15, // 40: novacron.cloud.v1.ProviderService.ListInstanceTypes:input_type -> novacron.cloud.v1.ListInstanceTypesRequest
-	17, // 41: novacron.cloud.v1.ProviderService.GetInstance:input_type -> novacron.cloud.v1.GetInstanceRequest
-	19, // 42: novacron.cloud.v1.ProviderService.ListInstances:input_type -> novacron.cloud.v1.ListInstancesRequest
-	21, // 43: novacron.cloud.v1.ProviderService.CreateInstance:input_type -> novacron.cloud.v1.CreateInstanceRequest
-	23, // 44: novacron.cloud.v1.ProviderService.DeleteInstance:input_type -> novacron.cloud.v1.DeleteInstanceRequest
-	25, // 45: novacron.cloud.v1.ProviderService.StartInstance:input_type -> novacron.cloud.v1.StartInstanceRequest
-	27, // 46: novacron.cloud.v1.ProviderService.StopInstance:input_type -> novacron.cloud.v1.StopInstanceRequest
-	29, // 47: novacron.cloud.v1.ProviderService.RestartInstance:input_type -> novacron.cloud.v1.RestartInstanceRequest
-	2,  // 48: novacron.cloud.v1.ProviderService.GetProvider:output_type -> novacron.cloud.v1.GetProviderResponse
-	4,  // 49: novacron.cloud.v1.ProviderService.ListProviders:output_type -> novacron.cloud.v1.ListProvidersResponse
-	6,  // 50: novacron.cloud.v1.ProviderService.RegisterProvider:output_type -> novacron.cloud.v1.RegisterProviderResponse
-	8,  // 51: novacron.cloud.v1.ProviderService.UpdateProvider:output_type -> novacron.cloud.v1.UpdateProviderResponse
-	10, // 52: novacron.cloud.v1.ProviderService.UnregisterProvider:output_type -> novacron.cloud.v1.UnregisterProviderResponse
-	12, // 53: novacron.cloud.v1.ProviderService.GetCapabilities:output_type -> novacron.cloud.v1.GetCapabilitiesResponse
-	14, // 54: novacron.cloud.v1.ProviderService.ListRegions:output_type -> novacron.cloud.v1.ListRegionsResponse
-	16, // 55: novacron.cloud.v1.ProviderService.ListInstanceTypes:output_type -> novacron.cloud.v1.ListInstanceTypesResponse
-	18, // 56: novacron.cloud.v1.ProviderService.GetInstance:output_type -> novacron.cloud.v1.GetInstanceResponse
-	20, // 57: novacron.cloud.v1.ProviderService.ListInstances:output_type -> novacron.cloud.v1.ListInstancesResponse
-	22, // 58: novacron.cloud.v1.ProviderService.CreateInstance:output_type -> novacron.cloud.v1.CreateInstanceResponse
-	24, // 59: novacron.cloud.v1.ProviderService.DeleteInstance:output_type -> novacron.cloud.v1.DeleteInstanceResponse
-	26, // 60: novacron.cloud.v1.ProviderService.StartInstance:output_type -> novacron.cloud.v1.StartInstanceResponse
-	28, // 61: novacron.cloud.v1.ProviderService.StopInstance:output_type -> novacron.cloud.v1.StopInstanceResponse
-	30, // 62: novacron.cloud.v1.ProviderService.RestartInstance:output_type -> novacron.cloud.v1.RestartInstanceResponse
-	48, // [48:63] is the sub-list for method output_type
-	33, // [33:48] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	34, // 0: novacron.cloud.v1.ResourceEvent.control:type_name -> novacron.cloud.v1.StreamControl
+	35, // 1: novacron.cloud.v1.ResourceEvent.removed:type_name -> novacron.cloud.v1.ResourceRef
+	36, // 2: novacron.cloud.v1.ResourceEvent.provider:type_name -> novacron.cloud.v1.Provider
+	37, // 3: novacron.cloud.v1.ResourceEvent.instance:type_name -> novacron.cloud.v1.Instance
+	38, // 4: novacron.cloud.v1.GetProviderRequest.max_staleness:type_name -> google.protobuf.Duration
+	36, // 5: novacron.cloud.v1.GetProviderResponse.provider:type_name -> novacron.cloud.v1.Provider
+	38, // 6: novacron.cloud.v1.ListProvidersRequest.max_staleness:type_name -> google.protobuf.Duration
+	36, // 7: novacron.cloud.v1.ListProvidersResponse.providers:type_name -> novacron.cloud.v1.Provider
+	36, // 8: novacron.cloud.v1.RegisterProviderRequest.provider:type_name -> novacron.cloud.v1.Provider
+	36, // 9: novacron.cloud.v1.RegisterProviderResponse.provider:type_name -> novacron.cloud.v1.Provider
+	36, // 10: novacron.cloud.v1.UpdateProviderRequest.provider:type_name -> novacron.cloud.v1.Provider
+	39, // 11: novacron.cloud.v1.UpdateProviderRequest.update_mask:type_name -> google.protobuf.FieldMask
+	36, // 12: novacron.cloud.v1.UpdateProviderResponse.provider:type_name -> novacron.cloud.v1.Provider
+	40, // 13: novacron.cloud.v1.GetCapabilitiesResponse.capabilities:type_name -> novacron.cloud.v1.CapabilityStatus
+	41, // 14: novacron.cloud.v1.GetCapabilitiesResponse.observe_time:type_name -> google.protobuf.Timestamp
+	38, // 15: novacron.cloud.v1.ListRegionsRequest.max_staleness:type_name -> google.protobuf.Duration
+	42, // 16: novacron.cloud.v1.ListRegionsResponse.regions:type_name -> novacron.cloud.v1.Region
+	43, // 17: novacron.cloud.v1.ListRegionsResponse.unreachable:type_name -> novacron.cloud.v1.Unreachable
+	41, // 18: novacron.cloud.v1.ListRegionsResponse.observe_time:type_name -> google.protobuf.Timestamp
+	38, // 19: novacron.cloud.v1.ListInstanceTypesRequest.max_staleness:type_name -> google.protobuf.Duration
+	44, // 20: novacron.cloud.v1.ListInstanceTypesResponse.instance_types:type_name -> novacron.cloud.v1.InstanceType
+	43, // 21: novacron.cloud.v1.ListInstanceTypesResponse.unreachable:type_name -> novacron.cloud.v1.Unreachable
+	41, // 22: novacron.cloud.v1.ListInstanceTypesResponse.observe_time:type_name -> google.protobuf.Timestamp
+	38, // 23: novacron.cloud.v1.GetInstanceRequest.max_staleness:type_name -> google.protobuf.Duration
+	37, // 24: novacron.cloud.v1.GetInstanceResponse.instance:type_name -> novacron.cloud.v1.Instance
+	38, // 25: novacron.cloud.v1.ListInstancesRequest.max_staleness:type_name -> google.protobuf.Duration
+	45, // 26: novacron.cloud.v1.ListInstancesRequest.provider_options:type_name -> google.protobuf.Struct
+	37, // 27: novacron.cloud.v1.ListInstancesResponse.instances:type_name -> novacron.cloud.v1.Instance
+	43, // 28: novacron.cloud.v1.ListInstancesResponse.unreachable:type_name -> novacron.cloud.v1.Unreachable
+	41, // 29: novacron.cloud.v1.ListInstancesResponse.observe_time:type_name -> google.protobuf.Timestamp
+	46, // 30: novacron.cloud.v1.CreateInstanceRequest.spec:type_name -> novacron.cloud.v1.InstanceSpec
+	47, // 31: novacron.cloud.v1.CreateInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
+	47, // 32: novacron.cloud.v1.DeleteInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
+	47, // 33: novacron.cloud.v1.StartInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
+	0,  // 34: novacron.cloud.v1.StopInstanceRequest.mode:type_name -> novacron.cloud.v1.StopMode
+	47, // 35: novacron.cloud.v1.StopInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
+	47, // 36: novacron.cloud.v1.RestartInstanceResponse.operation:type_name -> novacron.cloud.v1.Operation
+	48, // 37: novacron.cloud.v1.WatchResourcesRequest.resume_after:type_name -> novacron.cloud.v1.StreamPosition
+	38, // 38: novacron.cloud.v1.WatchResourcesRequest.heartbeat_interval:type_name -> google.protobuf.Duration
+	49, // 39: novacron.cloud.v1.WatchResourcesRequest.types:type_name -> novacron.cloud.v1.ResourceType
+	1,  // 40: novacron.cloud.v1.WatchResourcesResponse.events:type_name -> novacron.cloud.v1.ResourceEvent
+	2,  // 41: novacron.cloud.v1.ProviderService.GetProvider:input_type -> novacron.cloud.v1.GetProviderRequest
+	4,  // 42: novacron.cloud.v1.ProviderService.ListProviders:input_type -> novacron.cloud.v1.ListProvidersRequest
+	6,  // 43: novacron.cloud.v1.ProviderService.RegisterProvider:input_type -> novacron.cloud.v1.RegisterProviderRequest
+	8,  // 44: novacron.cloud.v1.ProviderService.UpdateProvider:input_type -> novacron.cloud.v1.UpdateProviderRequest
+	10, // 45: novacron.cloud.v1.ProviderService.UnregisterProvider:input_type -> novacron.cloud.v1.UnregisterProviderRequest
+	12, // 46: novacron.cloud.v1.ProviderService.GetCapabilities:input_type -> novacron.cloud.v1.GetCapabilitiesRequest
+	14, // 47: novacron.cloud.v1.ProviderService.ListRegions:input_type -> novacron.cloud.v1.ListRegionsRequest
+	16, // 48: novacron.cloud.v1.ProviderService.ListInstanceTypes:input_type -> novacron.cloud.v1.ListInstanceTypesRequest
+	18, // 49: novacron.cloud.v1.ProviderService.GetInstance:input_type -> novacron.cloud.v1.GetInstanceRequest
+	20, // 50: novacron.cloud.v1.ProviderService.ListInstances:input_type -> novacron.cloud.v1.ListInstancesRequest
+	22, // 51: novacron.cloud.v1.ProviderService.CreateInstance:input_type -> novacron.cloud.v1.CreateInstanceRequest
+	24, // 52: novacron.cloud.v1.ProviderService.DeleteInstance:input_type -> novacron.cloud.v1.DeleteInstanceRequest
+	26, // 53: novacron.cloud.v1.ProviderService.StartInstance:input_type -> novacron.cloud.v1.StartInstanceRequest
+	28, // 54: novacron.cloud.v1.ProviderService.StopInstance:input_type -> novacron.cloud.v1.StopInstanceRequest
+	30, // 55: novacron.cloud.v1.ProviderService.RestartInstance:input_type -> novacron.cloud.v1.RestartInstanceRequest
+	32, // 56: novacron.cloud.v1.ProviderService.WatchResources:input_type -> novacron.cloud.v1.WatchResourcesRequest
+	3,  // 57: novacron.cloud.v1.ProviderService.GetProvider:output_type -> novacron.cloud.v1.GetProviderResponse
+	5,  // 58: novacron.cloud.v1.ProviderService.ListProviders:output_type -> novacron.cloud.v1.ListProvidersResponse
+	7,  // 59: novacron.cloud.v1.ProviderService.RegisterProvider:output_type -> novacron.cloud.v1.RegisterProviderResponse
+	9,  // 60: novacron.cloud.v1.ProviderService.UpdateProvider:output_type -> novacron.cloud.v1.UpdateProviderResponse
+	11, // 61: novacron.cloud.v1.ProviderService.UnregisterProvider:output_type -> novacron.cloud.v1.UnregisterProviderResponse
+	13, // 62: novacron.cloud.v1.ProviderService.GetCapabilities:output_type -> novacron.cloud.v1.GetCapabilitiesResponse
+	15, // 63: novacron.cloud.v1.ProviderService.ListRegions:output_type -> novacron.cloud.v1.ListRegionsResponse
+	17, // 64: novacron.cloud.v1.ProviderService.ListInstanceTypes:output_type -> novacron.cloud.v1.ListInstanceTypesResponse
+	19, // 65: novacron.cloud.v1.ProviderService.GetInstance:output_type -> novacron.cloud.v1.GetInstanceResponse
+	21, // 66: novacron.cloud.v1.ProviderService.ListInstances:output_type -> novacron.cloud.v1.ListInstancesResponse
+	23, // 67: novacron.cloud.v1.ProviderService.CreateInstance:output_type -> novacron.cloud.v1.CreateInstanceResponse
+	25, // 68: novacron.cloud.v1.ProviderService.DeleteInstance:output_type -> novacron.cloud.v1.DeleteInstanceResponse
+	27, // 69: novacron.cloud.v1.ProviderService.StartInstance:output_type -> novacron.cloud.v1.StartInstanceResponse
+	29, // 70: novacron.cloud.v1.ProviderService.StopInstance:output_type -> novacron.cloud.v1.StopInstanceResponse
+	31, // 71: novacron.cloud.v1.ProviderService.RestartInstance:output_type -> novacron.cloud.v1.RestartInstanceResponse
+	33, // 72: novacron.cloud.v1.ProviderService.WatchResources:output_type -> novacron.cloud.v1.WatchResourcesResponse
+	57, // [57:73] is the sub-list for method output_type
+	41, // [41:57] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_novacron_cloud_v1_provider_service_proto_init() }
@@ -2367,13 +2681,20 @@ func file_novacron_cloud_v1_provider_service_proto_init() {
 	file_novacron_cloud_v1_compute_proto_init()
 	file_novacron_cloud_v1_operations_proto_init()
 	file_novacron_cloud_v1_provider_proto_init()
+	file_novacron_cloud_v1_streams_proto_init()
+	file_novacron_cloud_v1_provider_service_proto_msgTypes[0].OneofWrappers = []any{
+		(*ResourceEvent_Control)(nil),
+		(*ResourceEvent_Removed)(nil),
+		(*ResourceEvent_Provider)(nil),
+		(*ResourceEvent_Instance)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_novacron_cloud_v1_provider_service_proto_rawDesc), len(file_novacron_cloud_v1_provider_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   30,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,7 @@ const (
 	ProviderService_StartInstance_FullMethodName      = "/novacron.cloud.v1.ProviderService/StartInstance"
 	ProviderService_StopInstance_FullMethodName       = "/novacron.cloud.v1.ProviderService/StopInstance"
 	ProviderService_RestartInstance_FullMethodName    = "/novacron.cloud.v1.ProviderService/RestartInstance"
+	ProviderService_WatchResources_FullMethodName     = "/novacron.cloud.v1.ProviderService/WatchResources"
 )
 
 // ProviderServiceClient is the client API for ProviderService service.
@@ -142,6 +143,12 @@ type ProviderServiceClient interface {
 	//	it does not run | FAILED_PRECONDITION RESOURCE_STATE_INVALID | StartInstance
 	//	request_id came with other parameters | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
 	RestartInstance(ctx context.Context, in *RestartInstanceRequest, opts ...grpc.CallOption) (*RestartInstanceResponse, error)
+	// Streams the inventory: each resource as it is, then each time it changes, whole.
+	// Idempotent; see streams.proto. A part that cannot be read keeps its last state, and
+	// the provider event says why.
+	//
+	//	no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
+	WatchResources(ctx context.Context, in *WatchResourcesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResourcesResponse], error)
 }
 
 type providerServiceClient struct {
@@ -302,6 +309,25 @@ func (c *providerServiceClient) RestartInstance(ctx context.Context, in *Restart
 	return out, nil
 }
 
+func (c *providerServiceClient) WatchResources(ctx context.Context, in *WatchResourcesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResourcesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ProviderService_ServiceDesc.Streams[0], ProviderService_WatchResources_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchResourcesRequest, WatchResourcesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProviderService_WatchResourcesClient = grpc.ServerStreamingClient[WatchResourcesResponse]
+
 // ProviderServiceServer is the server API for ProviderService service.
 // All implementations must embed UnimplementedProviderServiceServer
 // for forward compatibility.
@@ -405,6 +431,12 @@ type ProviderServiceServer interface {
 	//	it does not run | FAILED_PRECONDITION RESOURCE_STATE_INVALID | StartInstance
 	//	request_id came with other parameters | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
 	RestartInstance(context.Context, *RestartInstanceRequest) (*RestartInstanceResponse, error)
+	// Streams the inventory: each resource as it is, then each time it changes, whole.
+	// Idempotent; see streams.proto. A part that cannot be read keeps its last state, and
+	// the provider event says why.
+	//
+	//	no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
+	WatchResources(*WatchResourcesRequest, grpc.ServerStreamingServer[WatchResourcesResponse]) error
 	mustEmbedUnimplementedProviderServiceServer()
 }
 
@@ -459,6 +491,9 @@ func (UnimplementedProviderServiceServer) StopInstance(context.Context, *StopIns
 }
 func (UnimplementedProviderServiceServer) RestartInstance(context.Context, *RestartInstanceRequest) (*RestartInstanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RestartInstance not implemented")
+}
+func (UnimplementedProviderServiceServer) WatchResources(*WatchResourcesRequest, grpc.ServerStreamingServer[WatchResourcesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchResources not implemented")
 }
 func (UnimplementedProviderServiceServer) mustEmbedUnimplementedProviderServiceServer() {}
 func (UnimplementedProviderServiceServer) testEmbeddedByValue()                         {}
@@ -751,6 +786,17 @@ func _ProviderService_RestartInstance_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProviderService_WatchResources_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchResourcesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ProviderServiceServer).WatchResources(m, &grpc.GenericServerStream[WatchResourcesRequest, WatchResourcesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProviderService_WatchResourcesServer = grpc.ServerStreamingServer[WatchResourcesResponse]
+
 // ProviderService_ServiceDesc is the grpc.ServiceDesc for ProviderService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -819,6 +865,12 @@ var ProviderService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ProviderService_RestartInstance_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchResources",
+			Handler:       _ProviderService_WatchResources_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "novacron/cloud/v1/provider_service.proto",
 }

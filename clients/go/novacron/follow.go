@@ -1,6 +1,7 @@
 package novacron
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -18,7 +19,7 @@ const (
 	longestWait  = 5 * time.Second
 	// In vain for this long, a stream ends with the error.
 	giveUpAfter = time.Minute
-	// What a server takes when the request names no heartbeat_interval.
+	// What a server takes when the request names no heartbeat_interval. Longer ones hold once the stream is opened.
 	usualHeartbeat = 15 * time.Second
 )
 
@@ -32,14 +33,15 @@ type Event interface {
 
 // Position is the place in a stream that has been read up to; its zero value is the start.
 type Position struct {
-	epoch string
-	after *cloudv1.StreamPosition
+	epoch     string
+	after     *cloudv1.StreamPosition
+	heartbeat time.Duration
 }
 
 // Note takes in an event that has been handled.
 func (p *Position) Note(event Event) {
 	if opened := event.GetControl().GetOpened(); opened != nil {
-		p.epoch = opened.Epoch
+		p.epoch, p.heartbeat = opened.Epoch, opened.HeartbeatInterval.AsDuration()
 		if !opened.Resumed {
 			p.after = nil
 		}
@@ -52,6 +54,11 @@ func (p *Position) Note(event Event) {
 // ResumeAfter is for the request that goes on here; nil means from the start.
 func (p *Position) ResumeAfter() *cloudv1.StreamPosition {
 	return p.after
+}
+
+// patience is how long the stream may be silent: two heartbeats may be missing, and a quarter more for the way.
+func (p *Position) patience() time.Duration {
+	return cmp.Or(p.heartbeat, usualHeartbeat) * 9 / 4
 }
 
 // Follow yields every event of a stream, in order, over as many connections as it takes: it notices a dead server by its
@@ -117,9 +124,8 @@ func connection[R any](
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// Two heartbeats may be missing; a quarter more for the way.
-	patience := usualHeartbeat * 9 / 4
-	watchdog := time.AfterFunc(patience, func() { cancel(errSilent) })
+	// Until it is opened, nobody knows which heartbeat is in force.
+	watchdog := time.AfterFunc((&Position{}).patience(), func() { cancel(errSilent) })
 	defer watchdog.Stop()
 	stream, err := dial(ctx, position.ResumeAfter())
 	for err == nil {
@@ -131,7 +137,7 @@ func connection[R any](
 		if !take(response) {
 			return nil
 		}
-		watchdog.Reset(patience)
+		watchdog.Reset(position.patience())
 	}
 	if errors.Is(err, io.EOF) {
 		return status.Error(codes.Unavailable, "the server ended the stream")

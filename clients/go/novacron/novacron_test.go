@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -126,6 +127,42 @@ func TestValues(t *testing.T) {
 			t.Errorf("got %v, want %v", got, test.want)
 		}
 	}
+}
+
+func TestSeriesTable(t *testing.T) {
+	told := func(table *cloudv1.MetricTable) *cloudv1.MetricEvent {
+		return &cloudv1.MetricEvent{Event: &cloudv1.MetricEvent_Table{Table: table}}
+	}
+	series := func(first uint32, resources ...string) *cloudv1.MetricTable {
+		table := &cloudv1.MetricTable{FirstSlot: first, Metrics: []*cloudv1.MetricDescriptor{{Type: "cpu"}}}
+		for i, name := range resources {
+			table.Resources = append(table.Resources, &cloudv1.ResourceRef{Name: name})
+			table.Series = append(table.Series, &cloudv1.MetricTableSeries{Resource: uint32(i)})
+		}
+		return table
+	}
+	var table SeriesTable
+	has := func(slot uint32, want string) {
+		t.Helper()
+		found, ok := table.Series(slot)
+		if found.Resource.GetName() != want || ok != (want != "") || ok && found.Metric.Type != "cpu" {
+			t.Errorf("slot %d: got %v, %v, want %q", slot, found, ok, want)
+		}
+	}
+	has(0, "")
+	table.Note(opened("a", false))
+	table.Note(told(series(0, "x", "y")))
+	table.Note(told(series(2, "z")))
+	has(1, "y")
+	has(2, "z")
+	if removed := table.Note(told(&cloudv1.MetricTable{RemovedSlots: []uint32{1}})); !slices.Equal(removed, []uint32{1}) {
+		t.Errorf("got %v", removed)
+	}
+	has(1, "")
+	table.Note(opened("a", true))
+	has(2, "z")
+	table.Note(opened("b", false))
+	has(2, "")
 }
 
 func TestNewRequestID(t *testing.T) {

@@ -62,7 +62,7 @@ class Client:
         it is not repeated after a lost answer. Raises CloudError.
         """
         # Made before the first attempt: it is slow, and must not use up the attempt's time.
-        client = await self._client(action, region)
+        client = await self._client(action, region, call)
         method = getattr(client, _method_name(action))
 
         def send() -> Any:
@@ -81,12 +81,12 @@ class Client:
         """Do what takes long, such as translating a page of 1000, where it does not hold up other calls."""
         return await self._threads.run(work)
 
-    async def check(self, action: str, region: str, parameters: Mapping[str, Any], *, field: str) -> None:
+    async def check(self, action: str, region: str, parameters: Mapping[str, Any], call: Call, *, field: str) -> None:
         """Hold parameters against AWS's own model of the action; sends nothing.
 
         Raises InvalidArgument, naming `field`.
         """
-        client = await self._client(action, region)
+        client = await self._client(action, region, call)
 
         def report() -> str:
             from botocore.validate import ParamValidator
@@ -117,11 +117,28 @@ class Client:
             client.close()
         self._threads.close()
 
-    async def _client(self, action: str, region: str) -> BaseClient:
+    async def _client(self, action: str, region: str, call: Call) -> BaseClient:
         service = action.partition(".")[0]
         if found := self._clients.get((service, region)):
             return found
+        if not self._clients and not self._auth.access_key_id:
+            await self._look_for_credentials(call)
         return await self._threads.run(lambda: self._create(service, region))
+
+    async def _look_for_credentials(self, call: Call) -> None:
+        """Have the SDK find credentials; it may ask a metadata service, which is a call like any other."""
+
+        def search() -> None:
+            try:
+                with self._lock:
+                    self._signed_in().get_credentials()
+            except _sdk_errors() as error:
+                raise classify(error, "credentials") from error
+
+        async def attempt(timeout: float) -> None:
+            await self._threads.run(search)
+
+        await self._callers.of("").call("credentials", attempt, call)
 
     def _create(self, service: str, region: str) -> BaseClient:
         """Create a client; one at a time, because the SDK cannot do it otherwise."""
@@ -148,15 +165,13 @@ class Client:
 
     def _signed_in(self) -> Session:
         if self._session is None:
-            from botocore.session import Session
-
-            auth, session = self._auth, Session()
+            auth, session = self._auth, _session(self._config())
             if auth.access_key_id:
                 session.set_credentials(
                     auth.access_key_id.reveal(), auth.secret_access_key.reveal(), auth.session_token.reveal() or None
                 )
             if auth.role_arn:
-                source, session = session, Session()
+                source, session = session, _session(self._config())
                 session.register_component("credential_provider", _Found(self._assume_role(source)))
             self._session = session
         return self._session
@@ -190,6 +205,29 @@ class _Found:
 
     def load_credentials(self) -> RefreshableCredentials:
         return self._credentials
+
+
+def _session(config: Config) -> Session:
+    """A session whose search for credentials asks once; the SDK would ask some sources again by itself."""
+    from botocore.credentials import ContainerProvider
+    from botocore.session import Session
+    from botocore.utils import ContainerMetadataFetcher
+
+    class Once(ContainerMetadataFetcher):
+        RETRY_ATTEMPTS, SLEEP_TIME = 1, 0
+
+    session = Session()
+    session.set_config_variable("metadata_service_num_attempts", 1)
+    # Also for the clients that sources make for themselves, as web identity does.
+    session.set_default_client_config(config)
+    # The stubs take it for another kind of fetcher.
+    fetcher: Any = Once()
+    sources = session.get_component("credential_provider").providers
+    sources[:] = [
+        ContainerProvider(fetcher=fetcher) if source.METHOD == ContainerProvider.METHOD else source
+        for source in sources
+    ]
+    return session
 
 
 def _limit(context: dict[str, Any], **_: object) -> None:

@@ -253,7 +253,7 @@ def _goal(request: provider_service_pb2.StopInstanceRequest) -> compute_pb2.Inst
             raise Unsupported(
                 "EC2 does not keep the place of an instance that is off; take STOP_MODE_DEALLOCATE",
                 field="mode",
-                facts={"capability": "STOP_MODE_KEEP_HOST"},
+                facts={"capability": "INSTANCE_KEEP_HOST"},
             )
         case _:
             raise InvalidArgument(f"there is no stop mode {request.mode}", field="mode")

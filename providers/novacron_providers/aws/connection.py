@@ -1,28 +1,25 @@
 """One AWS account: its configuration checked, and what it can be asked."""
 
-import difflib
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from novacron.cloud.v1 import provider_pb2
 
 from novacron_providers.aws.auth import Auth
 from novacron_providers.aws.client import Client
 from novacron_providers.aws.compute import Ec2
+from novacron_providers.aws.custom import CustomCloudWatch
 from novacron_providers.aws.metrics import CloudWatch
 from novacron_providers.aws.rates import RATES
 from novacron_providers.aws.regions import Regions
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CredentialsInvalid, InvalidArgument
 from novacron_providers.contract.provider import Area, Connection, Identity, OpenCircuit, Settings
-from novacron_providers.kit.call import Callers
-from novacron_providers.kit.escape import from_struct
+from novacron_providers.kit.settings import check_shared, check_url, make_callers, read_options
 
 # Options of this kind of provider, with their defaults, in seconds: how often EC2 publishes a metric without detailed
 # monitoring, and how long CloudWatch takes to have it.
 OPTIONS = {"metrics.period": 300.0, "metrics.lag": 300.0}
-_TIMEOUT, _RETRIES = 10.0, 4
 # Asked for what belongs to no region, when the configuration names none.
 _HOME = "us-east-1"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
@@ -34,14 +31,7 @@ class AwsConnection(Connection):
     def __init__(self, settings: Settings) -> None:
         config = settings.config
         self._project = config.project
-        self._callers = Callers(
-            "aws",
-            settings.provider,
-            timeout=_timeout(config),
-            attempts=1 + (config.max_retries if config.HasField("max_retries") else _RETRIES),
-            rates=RATES,
-            clock=settings.clock,
-        )
+        self._callers = make_callers("aws", settings, RATES)
         home = config.default_region or next(iter(config.regions), _HOME)
         self._client = Client(self._callers, Auth.read(settings.auth), home=home, endpoint=config.endpoint)
         self._regions = Regions(self._client, settings.provider, config.regions, settings.clock)
@@ -49,6 +39,7 @@ class AwsConnection(Connection):
         self._areas: Sequence[Area] = (
             Ec2(self._client, self._regions, settings),
             CloudWatch(self._client, settings.provider, period=options["metrics.period"], lag=options["metrics.lag"]),
+            CustomCloudWatch(self._client),
         )
 
     @property
@@ -88,41 +79,16 @@ def check(settings: Settings) -> None:
     Auth.read(settings.auth)
     _options(config)
     if config.endpoint:
-        url = urlsplit(config.endpoint)
-        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
-            raise InvalidArgument(f"{config.endpoint!r} is no http or https URL", field="config.endpoint")
-    for field, regions in (("config.regions", config.regions), ("config.default_region", [config.default_region])):
-        for region in regions:
-            if region and not _REGION.fullmatch(region):
-                raise InvalidArgument(f"{region!r} is not how AWS spells a region: us-east-1", field=field)
-    if config.default_region and config.regions and config.default_region not in config.regions:
-        raise InvalidArgument(
-            f"default_region {config.default_region} is not among regions", field="config.default_region"
-        )
+        check_url(config.endpoint, "config.endpoint", path=True)
+    check_shared(config, _REGION, cloud="AWS", example="us-east-1")
     if config.default_zone and not config.default_zone.startswith(config.default_region or " "):
         raise InvalidArgument(
             f"default_zone {config.default_zone} is not in default_region", field="config.default_zone"
         )
-    if _timeout(config) <= 0:
-        raise InvalidArgument("a timeout is more than 0 s", field="config.timeout")
-    if config.max_retries < 0:
-        raise InvalidArgument("max_retries must not be negative", field="config.max_retries")
-
-
-def _timeout(config: provider_pb2.ProviderConfig) -> float:
-    return config.timeout.ToNanoseconds() / 1e9 if config.HasField("timeout") else _TIMEOUT
 
 
 def _options(config: provider_pb2.ProviderConfig) -> dict[str, float]:
-    found = dict(OPTIONS)
-    for key, value in from_struct(config.options).items():
-        if key not in OPTIONS:
-            near = difflib.get_close_matches(key, OPTIONS, n=1) or sorted(OPTIONS)
-            raise InvalidArgument(f"there is no option {key!r}; there is {' and '.join(near)}", field="config.options")
-        least = 1 if key == "metrics.period" else 0
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < least:
-            raise InvalidArgument(f"option {key} is a number of seconds, at least {least}", field="config.options")
-        found[key] = float(value)
+    found = read_options(config, OPTIONS)
     if found["metrics.period"] not in (1, 5, 10, 20, 30) and found["metrics.period"] % 60:
         raise InvalidArgument(
             "CloudWatch has periods of 1, 5, 10, 20, 30 and multiples of 60 s", field="config.options"

@@ -60,7 +60,9 @@ class Creation:
             parameters = launch.parameters(spec, plan, self._provider, "t")
             # The SDK encodes user data before it looks at the parameters.
             parameters.pop("UserData", None)
-            await self._client.check("ec2.RunInstances", plan.region, parameters, field="spec.provider_options")
+            await self._client.check(
+                "ec2.RunInstances", plan.region, parameters, op.call, field="spec.provider_options"
+            )
             return plan.to_json()
 
         plan = launch.Plan.from_json(await op.step("check", check, checks=True))

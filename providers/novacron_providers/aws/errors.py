@@ -1,7 +1,7 @@
 """AWS's errors in our tree. The SDK is not imported here: its errors are known by name."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from novacron_providers.contract.errors import (
@@ -20,6 +20,7 @@ from novacron_providers.contract.errors import (
     Throttled,
     Unavailable,
 )
+from novacron_providers.kit.failures import Failures, Sentence, short
 
 _THROTTLED = """
     BandwidthLimitExceeded EC2ThrottledException PriorRequestNotComplete ProvisionedThroughputExceededException
@@ -108,8 +109,10 @@ def classify(error: Exception, action: str) -> CloudError:
         return _answered(response, action, str(getattr(error, "operation_name", "")))
     names = [kind.__name__ for kind in type(error).__mro__]
     kind, sent = next((_SDK[name] for name in names if name in _SDK), (ProviderError, True))
-    facts = {"native_code": names[0]}
-    return kind(_SAYS.get(kind, _plain)(action, _short(str(error)), names[0]), facts=facts, sent=sent)
+    if kind is CredentialsInvalid and type(error.__context__).__name__ == "MetadataRetrievalError":
+        # What gives out credentials did not; that says nothing against them.
+        kind = Unavailable
+    return _failures.make(kind, action, short(str(error)), names[0], {}, sent=sent)
 
 
 def _answered(response: Mapping[str, Any], action: str, operation: str) -> CloudError:
@@ -117,7 +120,7 @@ def _answered(response: Mapping[str, Any], action: str, operation: str) -> Cloud
     status, headers = about.get("HTTPStatusCode", 0), about.get("HTTPHeaders", {})
     # What stands in front of AWS answers without a code: an HTML page that happens to be well-formed XML.
     code, text = str(answer.get("Code") or f"HTTP {status}"), str(answer.get("Message", ""))
-    facts = {"native_code": code, "native_request_id": str(about.get("RequestId", ""))}
+    facts = {"native_request_id": str(about.get("RequestId", ""))}
     kind = kind_of(code, status)
     if kind is PermissionMissing:
         # The call may have failed at assuming the role that it would have been made with.
@@ -126,9 +129,12 @@ def _answered(response: Mapping[str, Any], action: str, operation: str) -> Cloud
         facts["permission"] = told[1] if told else f"{service}:{operation or action.partition('.')[2]}"
     if kind is CapacityUnavailable and (others := re.search(r"choosing ([a-z0-9, -]+)", text)):
         facts["zones"] = others[1].strip(" ,").replace(" ", "")
-    return kind(
-        _SAYS.get(kind, _plain)(facts.get("permission", action), _short(text), code),
-        facts=facts,
+    return _failures.make(
+        kind,
+        action,
+        short(text),
+        code,
+        facts,
         retry_after=_retry_after(headers),
         # 503 says that the request was not taken up; any other failure inside AWS may come after the effect.
         sent=kind is Unavailable and status != 503,
@@ -157,26 +163,11 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def _short(text: str) -> str:
-    return " ".join(text.split())[:400]
-
-
-def _plain(subject: str, text: str, code: str) -> str:
-    return f"{text.rstrip('.') or subject} ({code})"
-
-
-_SAYS: Mapping[type[CloudError], Callable[[str, str, str], str]] = {
-    CredentialsInvalid: lambda subject, text, code: (
-        f"AWS does not take the credentials: {_plain(subject, text, code)}; renew them with UpdateProvider"
-    ),
+_SAYS: Mapping[type[CloudError], Sentence] = {
     # Without AWS's text, which may be a long encoded message that only sts:DecodeAuthorizationMessage can read.
     PermissionMissing: lambda subject, text, code: f"the credentials lack {subject} ({code}); grant it in IAM",
-    Throttled: lambda subject, text, code: f"AWS throttles {subject} ({code}); repeat later",
-    Unavailable: lambda subject, text, code: f"AWS does not answer {subject}: {_plain(subject, text, code)}",
-    QuotaExceeded: lambda subject, text, code: (
-        f"a quota of the account is used up: {_plain(subject, text, code)}; raise it or free something"
-    ),
     RequestIdReused: lambda subject, text, code: (
         f"AWS had this request_id before with other parameters ({code}); take a new request_id"
     ),
 }
+_failures = Failures("AWS", "account", _SAYS)

@@ -140,7 +140,7 @@ class Fleet:
             return (request.show_deleted or not deleted) and query.matches(instance)
 
         if regions and request.provider_options.fields:
-            await self._client.check("ec2.DescribeInstances", regions[0], parameters, field=_OPTIONS)
+            await self._client.check("ec2.DescribeInstances", regions[0], parameters, call, field=_OPTIONS)
         page = await read_page(request, self._provider, regions, fetch, keep)
         answer = provider_service_pb2.ListInstancesResponse(
             instances=page.items, next_page_token=page.next_page_token, unreachable=page.unreachable

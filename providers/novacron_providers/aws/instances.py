@@ -14,6 +14,7 @@ from novacron_providers.contract.errors import CapacityUnavailable, CloudError, 
 from novacron_providers.contract.filters import Filter
 from novacron_providers.contract.names import ResourceName
 from novacron_providers.kit.escape import to_struct
+from novacron_providers.kit.states import instance_state
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
@@ -49,7 +50,7 @@ def state_of(raw: InstanceTypeDef) -> compute_pb2.InstanceState:
     """What an instance does, in the contract's word."""
     if raw["State"]["Name"] == "stopped" and raw.get("StateReason", {}).get("Code") == _HIBERNATED:
         return compute_pb2.INSTANCE_STATE_SUSPENDED
-    return STATES.get(raw["State"]["Name"], compute_pb2.INSTANCE_STATE_UNSPECIFIED)
+    return instance_state("aws", STATES, raw["State"]["Name"])
 
 
 def volume_refs(provider: str, region: str, raw: InstanceTypeDef) -> list[common_pb2.ResourceRef]:
@@ -198,7 +199,8 @@ def pushed(query: Filter, *, show_deleted: bool) -> list[FilterTypeDef] | None:
     What EC2 compares otherwise than we do stays out; the whole filter is applied to what comes back.
     """
     states = [word for word, state in STATES.items() if show_deleted or state != compute_pb2.INSTANCE_STATE_DELETED]
-    narrow = not show_deleted
+    # Unless a state is asked for all are read: no filter of EC2 lets through a state that we do not know.
+    narrow = False
     filters: dict[str, list[str]] = {}
     for path, operator, value in query.conditions:
         if operator == "=" and path == "state":

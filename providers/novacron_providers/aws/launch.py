@@ -14,7 +14,7 @@ from novacron.cloud.v1 import compute_pb2, storage_pb2
 
 from novacron_providers.contract.errors import InvalidArgument
 from novacron_providers.contract.names import parse
-from novacron_providers.kit.escape import from_struct
+from novacron_providers.kit.escape import from_struct, merge
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import TagTypeDef
@@ -178,21 +178,7 @@ def parameters(spec: compute_pb2.InstanceSpec, plan: Plan, provider: str, token:
         ],
     }
     found = {key: value for key, value in found.items() if value}
-    return _merged(found, from_struct(spec.provider_options), "spec.provider_options", refused=_OURS)
-
-
-def _merged(
-    ours: dict[str, Any], options: Mapping[str, Any], field: str, refused: frozenset[str] = frozenset()
-) -> dict[str, Any]:
-    """Our parameters with the caller's added, down into structures; nothing of ours is replaced."""
-    for key, value in options.items():
-        if isinstance(value, Mapping) and isinstance(ours.get(key), dict):
-            ours[key] = _merged(ours[key], value, f"{field}.{key}")
-        elif key in ours or key in refused:
-            raise InvalidArgument(f"{key} is set from the request; leave it out of provider_options", field=field)
-        else:
-            ours[key] = value
-    return ours
+    return merge(found, from_struct(spec.provider_options), "spec.provider_options", refused=_OURS)
 
 
 def _disks(spec: compute_pb2.InstanceSpec, plan: Plan, provider: str) -> list[dict[str, Any]]:
@@ -217,7 +203,7 @@ def _disks(spec: compute_pb2.InstanceSpec, plan: Plan, provider: str) -> list[di
             "DeleteOnTermination": True,
         }
         options = from_struct(disk.provider_options)
-        found.append({"DeviceName": device, "Ebs": _merged(_given(ebs), options, f"{field}.provider_options")})
+        found.append({"DeviceName": device, "Ebs": merge(_given(ebs), options, f"{field}.provider_options")})
     return found
 
 

@@ -63,6 +63,10 @@ def _counts(native: str, unit: str, title: str, what: str) -> Source:
     return _rate(native, "Count", f"{{{unit}}}/s", title, what)
 
 
+_DAY = 86400.0
+# CloudWatch keeps only these periods, in seconds, of what is older than so many seconds.
+RETENTION = ((63 * _DAY, 3600.0), (15 * _DAY, 300.0))
+
 SOURCES = {
     "cloud.instance.cpu.utilization": Source(
         "CPUUtilization", "Average", "Percent", "1", "CPU in use", "Share of its vCPUs that is in use.", scale=0.01
@@ -158,6 +162,10 @@ class CloudWatch(Metrics):
 
         return [points for batch in await each(batches, read) for points in batch]
 
+    def granularity(self, descriptors: Sequence[metrics_pb2.MetricDescriptor], at_least: float, age: float) -> float:
+        kept = next((period for limit, period in RETENTION if age > limit), 0.0)
+        return super().granularity(descriptors, max(at_least, kept), age)
+
     async def _page(
         self, region: str, queries: list[MetricDataQueryTypeDef], window: Window, token: str, call: Call
     ) -> dict[str, Any]:
@@ -168,6 +176,8 @@ class CloudWatch(Metrics):
             "EndTime": window.end,
             **({"NextToken": token} if token else {}),
         }
+        # Each metric that is asked for, on every page.
+        self.billed += len(queries)
         answer: dict[str, Any] = await self._client.call("cloudwatch.GetMetricData", region, call, parameters)
         if any(result.get("StatusCode") == "InternalError" for result in answer["MetricDataResults"]):
             raise Unavailable(f"CloudWatch could not read some metrics of {region}; repeat later", retry_after=5.0)

@@ -54,6 +54,8 @@ class VirtualMachines(Compute):
         group: Resource group in which instances are made.
     """
 
+    lists_at_once = True
+
     def __init__(self, client: Client, regions: Regions, settings: Settings, group: str) -> None:
         self._client, self._regions, self._clock = client, regions, settings.clock
         self._types = InstanceTypes(client, regions, settings.provider, settings.clock)

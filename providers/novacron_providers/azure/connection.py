@@ -1,29 +1,28 @@
 """One Azure subscription: its configuration checked, and what it can be asked."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from novacron.cloud.v1 import provider_pb2
 
 from novacron_providers.azure.auth import Auth
 from novacron_providers.azure.client import SUBSCRIPTIONS, Client, Endpoints
 from novacron_providers.azure.compute import VirtualMachines
+from novacron_providers.azure.custom import CustomMonitor
 from novacron_providers.azure.metrics import Monitor
 from novacron_providers.azure.rates import RATES
 from novacron_providers.azure.regions import Regions
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CredentialsInvalid, InvalidArgument, NotFound
 from novacron_providers.contract.provider import Area, Connection, Identity, OpenCircuit, Settings
-from novacron_providers.kit.call import Callers
-from novacron_providers.kit.escape import from_struct
+from novacron_providers.kit.settings import check_shared, check_url, make_callers, read_options
 
 # Options of this kind of provider, with their defaults; numbers are seconds.
 OPTIONS: Mapping[str, str | float] = {
     "azure.authority": "",
     "azure.ca_file": "",
+    "azure.custom_metrics_endpoint": "",
     "azure.imds_endpoint": "",
     "azure.logs_endpoint": "",
     "azure.metrics_endpoint": "",
@@ -34,8 +33,7 @@ OPTIONS: Mapping[str, str | float] = {
 }
 # Periods that Azure Monitor has; shorter ones than a minute only a sandbox.
 PERIODS = (60, 300, 900, 1800, 3600, 21600, 43200, 86400)
-_HTTPS_ONLY = ("azure.authority", "azure.logs_endpoint", "azure.metrics_endpoint")
-_TIMEOUT, _RETRIES = 10.0, 4
+_HTTPS_ONLY = ("azure.authority", "azure.custom_metrics_endpoint", "azure.logs_endpoint", "azure.metrics_endpoint")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REGION = re.compile(r"[a-z]+[a-z0-9]*")
 _GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
@@ -46,19 +44,13 @@ class AzureConnection(Connection):
 
     def __init__(self, settings: Settings) -> None:
         config, options = settings.config, _options(settings.config)
-        self._callers = Callers(
-            "azure",
-            settings.provider,
-            timeout=_timeout(config),
-            attempts=1 + (config.max_retries if config.HasField("max_retries") else _RETRIES),
-            rates=RATES,
-            clock=settings.clock,
-        )
+        self._callers = make_callers("azure", settings, RATES)
         self._callers.account = config.project
         endpoints = Endpoints(
             arm=config.endpoint,
             authority=options["azure.authority"],
             metrics=options["azure.metrics_endpoint"],
+            custom=options["azure.custom_metrics_endpoint"],
             logs=options["azure.logs_endpoint"],
             imds=options["azure.imds_endpoint"],
             ca_file=options["azure.ca_file"],
@@ -77,6 +69,7 @@ class AzureConnection(Connection):
                 lag=options["metrics.lag"],
                 workspace=options["azure.workspace_id"],
             ),
+            CustomMonitor(self._client),
         )
 
     @property
@@ -123,59 +116,24 @@ def check(settings: Settings) -> None:
             f"{config.project!r} is no id of a subscription: 8-4-4-4-12 hex digits", field="config.project"
         )
     if config.endpoint:
-        _check_url(config.endpoint, ("https",), "config.endpoint")
-    for field, regions in (("config.regions", config.regions), ("config.default_region", [config.default_region])):
-        for region in regions:
-            if region and not _REGION.fullmatch(region):
-                raise InvalidArgument(f"{region!r} is not how Azure spells a region: westeurope", field=field)
-    if config.default_region and config.regions and config.default_region not in config.regions:
-        raise InvalidArgument(
-            f"default_region {config.default_region} is not among regions", field="config.default_region"
-        )
+        check_url(config.endpoint, "config.endpoint", ("https",))
+    check_shared(config, _REGION, cloud="Azure", example="westeurope")
     if config.default_zone and (not config.default_region or not config.default_zone.isdigit()):
         raise InvalidArgument(
             f"default_zone {config.default_zone!r} is a number such as 1, in default_region",
             field="config.default_zone",
         )
-    if _timeout(config) <= 0:
-        raise InvalidArgument("a timeout is more than 0 s", field="config.timeout")
-    if config.max_retries < 0:
-        raise InvalidArgument("max_retries must not be negative", field="config.max_retries")
-
-
-def _check_url(text: str, schemes: Sequence[str], field: str) -> None:
-    url = urlsplit(text)
-    if url.scheme not in schemes or not url.hostname or url.query or url.fragment or url.path.strip("/"):
-        raise InvalidArgument(f"{text!r} is no {' or '.join(schemes)} URL without a path", field=field)
-
-
-def _timeout(config: provider_pb2.ProviderConfig) -> float:
-    return config.timeout.ToNanoseconds() / 1e9 if config.HasField("timeout") else _TIMEOUT
 
 
 def _options(config: provider_pb2.ProviderConfig) -> dict[str, Any]:
-    field = "config.options"
-    found = dict(OPTIONS)
-    for key, value in from_struct(config.options).items():
-        if key not in OPTIONS:
-            near = difflib.get_close_matches(key, OPTIONS, n=1) or sorted(OPTIONS)
-            raise InvalidArgument(f"there is no option {key!r}; there is {' and '.join(near)}", field=field)
-        if key.startswith("azure."):
-            if not isinstance(value, str) or not value:
-                raise InvalidArgument(f"option {key} is a text", field=field)
-            found[key] = value
-            continue
-        least = 1 if key == "metrics.period" else 0
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < least:
-            raise InvalidArgument(f"option {key} is a number of seconds, at least {least}", field=field)
-        found[key] = float(value)
+    field, found = "config.options", read_options(config, OPTIONS)
     for key in _HTTPS_ONLY:
         if found[key]:
-            _check_url(str(found[key]), ("https",), field)
+            check_url(found[key], field, ("https",))
     if found["azure.imds_endpoint"]:
-        _check_url(str(found["azure.imds_endpoint"]), ("http", "https"), field)
-    if not _GROUP.fullmatch(str(found["azure.resource_group"])):
+        check_url(found["azure.imds_endpoint"], field)
+    if not _GROUP.fullmatch(found["azure.resource_group"]):
         raise InvalidArgument("azure.resource_group has letters, digits and _.()-, and no dot at its end", field=field)
-    if found["metrics.period"] not in PERIODS and float(found["metrics.period"]) >= 60:
+    if found["metrics.period"] not in PERIODS and found["metrics.period"] >= 60:
         raise InvalidArgument(f"Azure Monitor has periods of {', '.join(map(str, PERIODS))} s", field=field)
     return found

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from novacron_providers.contract.errors import (
@@ -22,6 +22,7 @@ from novacron_providers.contract.errors import (
     Throttled,
     Unavailable,
 )
+from novacron_providers.kit.failures import Failures, short
 
 _THROTTLED = """
     RequestThrottled RetryableErrorDueToAnotherOperation SubscriptionRequestsThrottled Throttled ThrottledRequest
@@ -30,7 +31,7 @@ _THROTTLED = """
 _CREDENTIALS = """
     AuthenticationFailed ExpiredAuthenticationToken InvalidAuthenticationToken InvalidAuthenticationTokenAudience
     InvalidAuthenticationTokenTenant InvalidTokenError SubscriptionNotFound invalid_client invalid_grant
-    unauthorized_client
+    invalid_request invalid_resource unauthorized_client
 """
 _PERMISSION = """
     AuthorizationFailed Forbidden InsufficientAccessError LinkedAuthorizationFailed MissingSubscriptionRegistration
@@ -105,14 +106,18 @@ def classify(error: Exception, action: str) -> CloudError:
     names = [kind.__name__ for kind in type(error).__mro__]
     response = getattr(error, "response", None)
     if response is not None and not {"DecodeError", "IncompleteReadError"} & set(names):
-        return answered(response.status_code, response.headers, _body(response), action)
+        found = answered(response.status_code, response.headers, _body(response), action)
+        if "ClientAuthenticationError" in names:
+            # The token service answered, or Azure refused the token: either way nothing was done.
+            found.sent = False
+        return found
     kind, sent = next((_SDK[name] for name in names if name in _SDK), (ProviderError, True))
     cause = error.__cause__
     if kind is CredentialsInvalid and cause is not None and "ServiceResponseError" in _names(cause):
         kind = Unavailable
     if "ServiceRequestError" in names and not set(_NOT_SENT) & set(_names(cause)):
         sent = True
-    return _make(kind, action, _short(str(error)), names[0], {}, sent=sent)
+    return _failures.make(kind, action, short(str(error)), names[0], {}, sent=sent)
 
 
 def answered(status: int, headers: Mapping[str, str], body: Any, action: str) -> CloudError:
@@ -127,7 +132,7 @@ def answered(status: int, headers: Mapping[str, str], body: Any, action: str) ->
         facts["permission"] = told[1]
     if kind is CapacityUnavailable and (others := re.search(r"try another zone:? ([\d, ]+)", text, re.IGNORECASE)):
         facts["zones"] = others[1].replace(" ", "").strip(",")
-    return _make(
+    return _failures.make(
         kind,
         action,
         text,
@@ -144,7 +149,7 @@ def failed(body: Mapping[str, Any], action: str) -> CloudError:
     code, text = _told(body)
     word = str(body.get("status", "Failed"))
     kind = kind_of(code, 0, text)
-    return _make(
+    return _failures.make(
         ProviderError if kind in (Throttled, Unavailable) else kind, action, text or word, code or word, {}, sent=True
     )
 
@@ -181,14 +186,14 @@ def _told(body: Any) -> tuple[str, str]:
         return "", ""
     error = body.get("error", body)
     if isinstance(error, str):
-        return error, _short(str(body.get("error_description", "")))
+        return error, short(str(body.get("error_description", "")))
     if not isinstance(error, Mapping):
         return "", ""
     # The first detail is often what really happened, under a wrapper that only says that something did.
     inner = error.get("details") or []
     if error.get("code") in ("DeploymentFailed", "ResourceDeploymentFailure", "VMStartTimedOut") and inner:
         error = inner[0]
-    return str(error.get("code") or ""), _short(str(error.get("message") or ""))
+    return str(error.get("code") or ""), short(str(error.get("message") or ""))
 
 
 def _body(response: Any) -> Any:
@@ -204,44 +209,4 @@ def _names(error: BaseException | None) -> list[str]:
     return [kind.__name__ for kind in type(error).__mro__]
 
 
-def _short(text: str) -> str:
-    return " ".join(text.split())[:400]
-
-
-def _make(
-    kind: type[CloudError],
-    action: str,
-    text: str,
-    code: str,
-    facts: Mapping[str, str],
-    *,
-    sent: bool,
-    retry_after: float | None = None,
-) -> CloudError:
-    subject = facts.get("permission") or action
-    return kind(
-        _SAYS.get(kind, _plain)(subject, text, code),
-        facts={"native_code": code, **facts},
-        retry_after=retry_after,
-        sent=sent,
-    )
-
-
-def _plain(subject: str, text: str, code: str) -> str:
-    return f"{text.rstrip('.') or subject} ({code})"
-
-
-_SAYS: Mapping[type[CloudError], Callable[[str, str, str], str]] = {
-    CredentialsInvalid: lambda subject, text, code: (
-        f"Azure does not take the credentials: {_plain(subject, text, code)}; renew them with UpdateProvider"
-    ),
-    PermissionMissing: lambda subject, text, code: (
-        f"the credentials lack {subject} ({code}): {text.rstrip('.') or 'Azure does not say why'}; "
-        "assign a role that has it"
-    ),
-    Throttled: lambda subject, text, code: f"Azure throttles {subject} ({code}); repeat later",
-    Unavailable: lambda subject, text, code: f"Azure does not answer {subject}: {_plain(subject, text, code)}",
-    QuotaExceeded: lambda subject, text, code: (
-        f"a quota of the subscription is used up: {_plain(subject, text, code)}; raise it or free something"
-    ),
-}
+_failures = Failures("Azure", "subscription", {})

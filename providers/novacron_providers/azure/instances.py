@@ -12,6 +12,7 @@ from novacron_providers.azure.errors import kind_of
 from novacron_providers.contract.errors import CapacityUnavailable, CloudError, ProviderError, QuotaExceeded
 from novacron_providers.contract.names import ResourceName
 from novacron_providers.kit.escape import to_struct
+from novacron_providers.kit.states import instance_state
 
 # Tags of ours: the name for people, and the operation that made a resource.
 NAME_TAG, OPERATION_TAG = "novacron-name", "novacron-operation"
@@ -50,8 +51,8 @@ def state_of(raw: Mapping[str, Any]) -> compute_pb2.InstanceState:
     if power == "deallocated" and "HibernationState/Hibernated" in _codes(raw):
         return compute_pb2.INSTANCE_STATE_SUSPENDED
     if power:
-        return POWER.get(power, compute_pb2.INSTANCE_STATE_UNSPECIFIED)
-    return POWERLESS.get(provisioning, compute_pb2.INSTANCE_STATE_UNSPECIFIED)
+        return instance_state("azure", POWER, power)
+    return instance_state("azure", POWERLESS, provisioning)
 
 
 def provisioning_of(raw: Mapping[str, Any]) -> str:

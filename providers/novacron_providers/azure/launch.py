@@ -16,7 +16,7 @@ from novacron.cloud.v1 import compute_pb2, storage_pb2
 from novacron_providers.azure.instances import NAME_TAG, OPERATION_TAG
 from novacron_providers.contract.errors import InvalidArgument
 from novacron_providers.contract.names import parse
-from novacron_providers.kit.escape import from_struct
+from novacron_providers.kit.escape import from_struct, merge
 
 _GIB = 2**30
 _USER_DATA_LIMIT = 64 * 1024
@@ -235,7 +235,7 @@ def machine(
         # Where cloud-init looks.
         properties["osProfile"]["customData"] = base64.b64encode(spec.user_data).decode()
     body: dict[str, Any] = {"location": plan.region, "tags": dict(tags), "properties": properties, **_zones(plan)}
-    body = _merged(body, from_struct(spec.provider_options), "spec.provider_options")
+    body = merge(body, from_struct(spec.provider_options), "spec.provider_options")
     _sign_in(spec, body["properties"]["osProfile"])
     return body
 
@@ -281,24 +281,12 @@ def _data_disks(spec: compute_pb2.InstanceSpec, plan: Plan, snapshots: Sequence[
         if snapshot:
             disk["sourceResource"] = {"id": snapshot}
         options = from_struct(wanted.provider_options)
-        found.append(_merged(disk, options, f"spec.data_disks[{lun}].provider_options"))
+        found.append(merge(disk, options, f"spec.data_disks[{lun}].provider_options"))
     return found
 
 
 def _zones(plan: Plan) -> dict[str, Any]:
     return {"zones": [plan.zone]} if plan.zone else {}
-
-
-def _merged(ours: dict[str, Any], options: Mapping[str, Any], field: str) -> dict[str, Any]:
-    """Our body with the caller's fields added, down into structures; nothing of ours is replaced."""
-    for key, value in options.items():
-        if isinstance(value, Mapping) and isinstance(ours.get(key), dict):
-            ours[key] = _merged(ours[key], value, f"{field}.{key}")
-        elif key in ours:
-            raise InvalidArgument(f"{key} is set from the request; leave it out of provider_options", field=field)
-        else:
-            ours[key] = value
-    return ours
 
 
 def _gib(size: int) -> int:

@@ -18,6 +18,8 @@ from novacron_providers.kit.concurrent import each
 NAMESPACE = "Microsoft.Compute/virtualMachines"
 # Most machines that one metrics:getBatch takes, and most that one query of logs names.
 BATCH, LOG_BATCH = 50, 200
+# Periods that Azure Monitor can sum up, in seconds.
+GRAINS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 6 * 3600.0, 12 * 3600.0, 24 * 3600.0)
 # How long after a period the agent's values can be read in Log Analytics, in seconds.
 LOG_LAG = 180.0
 
@@ -31,6 +33,7 @@ class Source(NamedTuple):
         native_unit: Azure Monitor's unit.
         unit: Ours, in UCUM.
         title: For people.
+        description: What it measures, for people.
         scale: Our value is Azure's times this.
         per_second: Azure has an amount for each period, and we a rate.
     """
@@ -40,29 +43,36 @@ class Source(NamedTuple):
     native_unit: str
     unit: str
     title: str
+    description: str
     scale: float = 1.0
     per_second: bool = False
 
 
-def _total(native: str, title: str) -> Source:
-    return Source(native, "total", "Bytes", "By/s", title, per_second=True)
+def _total(native: str, title: str, what: str) -> Source:
+    description = f"Bytes {what}, per second, averaged over the period."
+    return Source(native, "total", "Bytes", "By/s", title, description, per_second=True)
 
 
 def _rate(native: str, title: str) -> Source:
-    return Source(native, "average", "CountPerSecond", "{operation}/s", title)
+    description = f"{title}, per second, averaged over the period."
+    return Source(native, "average", "CountPerSecond", "{operation}/s", title, description)
 
 
 SOURCES = {
-    "cloud.instance.cpu.utilization": Source("Percentage CPU", "average", "Percent", "1", "CPU in use", scale=0.01),
-    "cloud.instance.disk.read_bytes": _total("Disk Read Bytes", "Read from disks"),
-    "cloud.instance.disk.write_bytes": _total("Disk Write Bytes", "Written to disks"),
+    "cloud.instance.cpu.utilization": Source(
+        "Percentage CPU", "average", "Percent", "1", "CPU in use", "Share of its vCPUs that is in use.", scale=0.01
+    ),
+    "cloud.instance.disk.read_bytes": _total("Disk Read Bytes", "Read from disks", "read from all disks"),
+    "cloud.instance.disk.write_bytes": _total("Disk Write Bytes", "Written to disks", "written to all disks"),
     "cloud.instance.disk.read_operations": _rate("Disk Read Operations/Sec", "Reads from disks"),
     "cloud.instance.disk.write_operations": _rate("Disk Write Operations/Sec", "Writes to disks"),
-    "cloud.instance.network.receive_bytes": _total("Network In Total", "Received"),
-    "cloud.instance.network.transmit_bytes": _total("Network Out Total", "Sent"),
+    "cloud.instance.network.receive_bytes": _total("Network In Total", "Received", "received by all network cards"),
+    "cloud.instance.network.transmit_bytes": _total("Network Out Total", "Sent", "sent by all network cards"),
 }
 MEMORY = "cloud.instance.memory.utilization"
-_MEMORY_SOURCE = Source("% Used Memory", "average", "Percent", "1", "Memory in use, as the guest counts it", scale=0.01)
+_MEMORY_SOURCE = Source(
+    "% Used Memory", "average", "Percent", "1", "Memory in use", "Share of its memory, as the guest counts.", scale=0.01
+)
 _MEMORY_QUERY = """
 Perf
 | where TimeGenerated >= datetime({start}) and TimeGenerated < datetime({end})
@@ -120,10 +130,18 @@ class Monitor(Metrics):
                 found += _memory_points(rows, names, window)
         return found
 
+    def granularity(self, descriptors: Sequence[metrics_pb2.MetricDescriptor], at_least: float, age: float) -> float:
+        shortest = super().granularity(descriptors, 0.0, age)
+        for period in (shortest, *(grain for grain in GRAINS if grain > shortest)):
+            if period >= at_least:
+                return period
+        raise InvalidArgument("Azure sums up at most a day; ask for a shorter period", field="period")
+
     async def _batch(
         self, region: str, ids: Sequence[str], metrics: Sequence[str], window: Window, call: Call
     ) -> list[Any]:
         sources = [SOURCES[metric] for metric in metrics]
+        self.billed += 1
         try:
             return await self._client.metrics(
                 region,
@@ -205,6 +223,7 @@ def _describe(
         name=str(ResourceName(provider, "metricDescriptors", (name,))),
         type=name,
         display_name=source.title,
+        description=source.description,
         unit=source.unit,
         kind=metrics_pb2.METRIC_KIND_GAUGE,
         resource_type=common_pb2.RESOURCE_TYPE_INSTANCE,

@@ -1,6 +1,7 @@
 """Instances, their types, and the regions they are in."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from google.protobuf import empty_pb2
 from novacron.cloud.v1 import compute_pb2, provider_service_pb2
@@ -16,7 +17,13 @@ class Compute(Area):
     (contract.paging), `filter` by contract.filters, pushed down where the cloud can. With return_partial_success a
     region that cannot be read is in `unreachable`, else its error is raised. observe_time is set on every resource and
     on the response.
+
+    Attributes:
+        lists_at_once: Whether one list of instances costs the same for all regions as for one, so that those who follow
+            several regions had better ask for them together.
     """
+
+    lists_at_once: ClassVar[bool] = False
 
     @abstractmethod
     async def list_regions(

@@ -1,5 +1,6 @@
 """Metrics of what runs in a cloud, in canonical names and units."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +50,14 @@ class Window:
 
 
 class Metrics(Area):
-    """Metrics of one account."""
+    """Metrics of one account.
+
+    Attributes:
+        billed: What the cloud has billed for `collect` since the connection was made, in what it counts: metrics asked
+            for, calls, series. It only grows.
+    """
+
+    billed: int = 0
 
     @abstractmethod
     def descriptors(self) -> Sequence[metrics_pb2.MetricDescriptor]:
@@ -68,6 +76,15 @@ class Metrics(Area):
 
         Periods without a value are left out, as are series without any. Amounts per period come as rates per second.
         """
+
+    def granularity(self, descriptors: Sequence[metrics_pb2.MetricDescriptor], at_least: float, age: float) -> float:
+        """Shortest period, in seconds and no shorter than `at_least`, in which `collect` can answer for all of these.
+
+        `age` is how far back the first period lies, in seconds: clouds keep only longer periods of what is long ago.
+        Raises InvalidArgument when there is none.
+        """
+        longest = max((d.min_period.ToNanoseconds() / 1e9 for d in descriptors), default=0.0) or 1.0
+        return max(1, math.ceil(at_least / longest - 1e-9)) * longest
 
     async def list_metric_descriptors(
         self, request: metrics_service_pb2.ListMetricDescriptorsRequest, call: Call

@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CredentialsInvalid, InvalidArgument
 from novacron_providers.gcp.auth import Auth
-from novacron_providers.gcp.errors import answered, classify
+from novacron_providers.gcp.errors import answered, classify, signing_in
 from novacron_providers.kit.call import Callers
+from novacron_providers.kit.http import open_session
 from novacron_providers.kit.threads import Threads
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ _COMPUTE, _MONITORING, _IAM = (
 _METADATA_HOSTS = ("http://metadata.google.internal", "http://169.254.169.254")
 # Most that a page of metrics may take: 100,000 points.
 _MESSAGE_SIZE = 256 << 20
+# What a token service says, whatever the status, of something that will pass.
+_LATER = ("internal_failure", "server_error", "temporarily_unavailable")
 # Parts of compute_v1 that are called, by our word for them.
 _SERVICES = ("images", "instances", "zone_operations")
 
@@ -118,7 +122,7 @@ class Client:
 
         Raises CloudError.
         """
-        opened = await self._open()
+        opened = await self._open(call)
         url = f"{self._compute}/compute/v1/projects/{quote(self.project, safe=':')}{'/' if path else ''}{path}"
 
         async def send(timeout: float) -> Any:
@@ -159,7 +163,7 @@ class Client:
         A long-running operation is only begun: the answer is the operation. A change (`mutates`) carries a request_id.
         Raises CloudError.
         """
-        await self._open()
+        await self._open(call)
         # Before the first attempt: the import is slow, and must not use up the attempt's time.
         self.prepare()
         assert self._preparing is not None, "prepare() begins it"
@@ -201,16 +205,40 @@ class Client:
         await asyncio.shield(self._preparing)
         return await self._threads.run(make)
 
+    async def write_series(self, series: Sequence[Mapping[str, Any]], call: Call) -> None:
+        """CreateTimeSeries; raises CloudError, whose cause holds Google's whole text."""
+        await self._monitoring_call(
+            "timeSeries.create", lambda client: client.create_time_series, {"time_series": series}, call, mutates=True
+        )
+
     async def series(self, request: Mapping[str, Any], call: Call, *, region: str) -> Any:
         """One page of ListTimeSeries, as the raw protobuf message; raises CloudError."""
-        action = "timeSeries.list"
-        await self._open()
+        pager = await self._monitoring_call(
+            "timeSeries.list", lambda client: client.list_time_series, request, call, region=region
+        )
+        # Only the first: what asks for the others has no limit and no retry of ours.
+        page = await anext(aiter(pager.pages))
+        # The SDK's own objects cost twenty times as much to read.
+        return type(page).pb(page)
+
+    async def _monitoring_call(
+        self,
+        action: str,
+        method: Callable[[MetricServiceAsyncClient], Callable[..., Awaitable[Any]]],
+        request: Mapping[str, Any],
+        call: Call,
+        *,
+        region: str = "",
+        mutates: bool = False,
+    ) -> Any:
+        """Call a method of Monitoring's SDK about the project; raises CloudError."""
+        await self._open(call)
         _, client = await self._monitor()
 
         async def send(timeout: float) -> Any:
             token = await self._token()
             try:
-                pager = await client.list_time_series(
+                return await method(client)(
                     request={"name": f"projects/{self.project}", **request},
                     retry=None,
                     timeout=timeout,
@@ -221,15 +249,12 @@ class Client:
                 if isinstance(refused, CredentialsInvalid):
                     self._rejected = token
                 raise refused from error
-            # Only the first: what asks for the others has no limit and no retry of ours.
-            page = await anext(aiter(pager.pages))
-            # The SDK's own objects cost twenty times as much to read.
-            return type(page).pb(page)
 
         async def attempt(timeout: float) -> Any:
             return await self._with_new_token(lambda: send(timeout))
 
-        return await self._callers.of(region).call(action, attempt, call, family="metrics")
+        family = "metrics.write" if mutates else "metrics"
+        return await self._callers.of(region).call(action, attempt, call, mutates=mutates, family=family)
 
     async def close(self) -> None:
         """Wait for changes under way, then close the connections."""
@@ -254,7 +279,7 @@ class Client:
 
     async def _token(self) -> str:
         """A token that is good now; one refresh at a time, in a thread, whoever waits for it."""
-        opened = await self._open()
+        opened = self._shared()
         credentials = opened.credentials
         if not self._is_fresh(credentials):
             if self._refresh is None or self._refresh.done():
@@ -275,24 +300,23 @@ class Client:
             raise classify(error, "token") from error
         self._rejected = ""
 
-    async def _open(self) -> _Opened:
+    async def _open(self, call: Call) -> _Opened:
         if self._opened is None:
             async with self._opening:
                 if self._opened is None:
                     trust = await self._threads.run(_prepare)
-                    import aiohttp
 
-                    credentials, transport, project = await self._threads.run(self._credentials)
+                    async def find(timeout: float) -> tuple[Any, Callable[..., Any], str]:
+                        return await self._threads.run(self._credentials)
+
+                    # It may ask the metadata server, which is a call like any other.
+                    credentials, transport, project = await self._callers.of("").call("credentials", find, call)
                     self.project = self.project or project
                     if not self.project:
                         raise CredentialsInvalid(
                             "the credentials lead to no project; give config.project with UpdateProvider"
                         )
-                    session = aiohttp.ClientSession(
-                        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trust),
-                        cookie_jar=aiohttp.DummyCookieJar(),
-                        trust_env=True,
-                    )
+                    session = open_session(trust, connections=CONNECTIONS)
                     self._opened = _Opened(session, credentials, transport)
         return self._opened
 
@@ -340,17 +364,34 @@ class Client:
         return found, project or ""
 
     def _transport(self) -> Callable[..., Any]:
-        """How google-auth calls: within the time of an attempt, and the metadata server where it is here."""
+        """How google-auth calls: within the time of an attempt, and the metadata server where it is here.
+
+        What google-auth would ask again by itself raises CloudError instead, on which it gives up: a repetition is the
+        caller's.
+        """
+        from google.auth.exceptions import TransportError
         from google.auth.transport.requests import Request
 
         request: Any = Request()
         limit, metadata = self._callers.timeout, self._metadata
 
         def send(url: str, *arguments: Any, timeout: float = limit, **options: Any) -> Any:
+            # Only the search for a metadata server asks for no path; that there is none is an answer.
+            search = urlsplit(url).path in ("", "/")
             for host in _METADATA_HOSTS:
                 if metadata and (url == host or url.startswith(f"{host}/")):
                     url = f"http://{metadata}{url.removeprefix(host)}"
-            return request(url, *arguments, timeout=min(timeout, limit), **options)
+            try:
+                response = request(url, *arguments, timeout=min(timeout, limit), **options)
+            except TransportError as error:
+                if search:
+                    return SimpleNamespace(status=0, headers={}, data=b"")
+                raise classify(error, "token") from error
+            body = _json(response.data)
+            word = body.get("error") if isinstance(body, dict) else None
+            if not search and (response.status in (408, 429) or response.status >= 500 or word in _LATER):
+                raise signing_in(response.status, response.headers)
+            return response
 
         return send
 
@@ -369,10 +410,11 @@ class Client:
                 """The credentials of the client: their token is fresh before each call, and is not scoped anew."""
 
                 def before_request(self, request: Any, method: str, url: str, headers: dict[str, str]) -> None:
-                    client._shared().apply(headers)
+                    client._shared().credentials.apply(headers)
 
                 def refresh(self, request: Any) -> None:
-                    client._shared().refresh(request)
+                    # Not with the SDK's way of asking, which repeats what fails.
+                    client._sign_in(client._shared())
 
             options: Any = ClientOptions(api_endpoint=self._compute)
             shared: Any = Shared
@@ -386,9 +428,9 @@ class Client:
                 for name, kind in zip(_SERVICES, kinds, strict=True)
             }
 
-    def _shared(self) -> Any:
+    def _shared(self) -> _Opened:
         assert self._opened is not None, "a call opens first"
-        return self._opened.credentials
+        return self._opened
 
     async def _monitor(self) -> tuple[grpc.aio.Channel, MetricServiceAsyncClient]:
         if self._metrics is None:

@@ -37,6 +37,8 @@ class ComputeEngine(Compute):
         settings: The provider's.
     """
 
+    lists_at_once = True
+
     def __init__(self, client: Client, regions: Regions, settings: Settings) -> None:
         self._client, self._regions = client, regions
         self._types = InstanceTypes(client, regions, settings.provider, settings.clock)
@@ -246,7 +248,7 @@ def _goal(request: provider_service_pb2.StopInstanceRequest) -> compute_pb2.Inst
             raise Unsupported(
                 "Google does not keep the place of an instance that is off; take STOP_MODE_DEALLOCATE",
                 field="mode",
-                facts={"capability": "STOP_MODE_KEEP_HOST"},
+                facts={"capability": "INSTANCE_KEEP_HOST"},
             )
         case _:
             raise InvalidArgument(f"there is no stop mode {request.mode}", field="mode")

@@ -1,7 +1,7 @@
 """Google's errors in our tree. The SDKs are not imported here: their errors are known by name."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from novacron_providers.contract.errors import (
@@ -21,6 +21,7 @@ from novacron_providers.contract.errors import (
     Throttled,
     Unavailable,
 )
+from novacron_providers.kit.failures import Failures, Sentence, plain, short
 
 # A throttle is a 403 like a missing permission and a used-up quota: only the reason tells them apart.
 _THROTTLED = """
@@ -108,7 +109,7 @@ def classify(error: Exception, action: str) -> CloudError:
     if "GoogleAPICallError" in names:
         return _from_sdk(error, action)
     kind, sent = next((_SDK[name] for name in names if name in _SDK), (ProviderError, True))
-    text = _short(str(error.args[0] if error.args else error))
+    text = short(str(error.args[0] if error.args else error))
     facts: dict[str, str] = {}
     if "GoogleAuthError" in names:
         if getattr(error, "retryable", False):
@@ -117,7 +118,7 @@ def classify(error: Exception, action: str) -> CloudError:
             kind, facts = PermissionMissing, {"permission": "iam.serviceAccounts.getAccessToken"}
     elif "RequestException" in names and "NewConnectionError" in str(error):
         sent = False
-    return _make(kind, action, text, names[0], facts, sent=sent)
+    return _failures.make(kind, action, text, names[0], facts, sent=sent)
 
 
 def answered(status: int, headers: Mapping[str, str], body: Any, action: str) -> CloudError:
@@ -132,16 +133,22 @@ def answered(status: int, headers: Mapping[str, str], body: Any, action: str) ->
     return _answer(kind, status, reason, str(error.get("message") or ""), headers, action)
 
 
+def signing_in(status: int, headers: Mapping[str, str]) -> CloudError:
+    """Translate an answer of a token service or metadata server that has no token now: nothing of ours was sent."""
+    kind = Throttled if status == 429 else Unavailable
+    return _failures.make(kind, "token", "", f"HTTP {status}", {}, sent=False, retry_after=_retry_after(headers))
+
+
 def failed(operation: Mapping[str, Any], action: str) -> CloudError | None:
     """The error that an operation of Compute Engine ended with; None when it ended well."""
     errors = (operation.get("error") or {}).get("errors") or []
     if not errors:
         return None
-    code, text = str(errors[0].get("code") or ""), _short(str(errors[0].get("message") or ""))
+    code, text = str(errors[0].get("code") or ""), short(str(errors[0].get("message") or ""))
     kind = kind_of(code, int(operation.get("httpErrorStatusCode") or 0))
     # It was taken up and has failed: to ask again is a new change, which the caller decides.
     kind = ProviderError if kind in (Throttled, Unavailable) else kind
-    return _make(kind, action, text, code, _facts(kind, text), sent=True)
+    return _failures.make(kind, action, text, code, _facts(kind, text), sent=True)
 
 
 def kind_of(code: str, status: int = 0) -> type[CloudError]:
@@ -171,7 +178,7 @@ def _from_sdk(error: Any, action: str) -> CloudError:
         kind, text = (kind if status >= 500 or status in (401, 429) else ProviderError), ""
     if not headers and kind is Unavailable:
         # gRPC: a call that was broken off may have been heard.
-        return _make(kind, action, text, reason or type(error).__name__, {}, sent=True)
+        return _failures.make(kind, action, text, reason or type(error).__name__, {}, sent=True)
     return _answer(kind, status, reason, text, headers, action)
 
 
@@ -179,10 +186,10 @@ def _answer(
     kind: type[CloudError], status: int, reason: str, text: str, headers: Mapping[str, str], action: str
 ) -> CloudError:
     facts = _facts(kind, text)
-    return _make(
+    return _failures.make(
         kind,
         action,
-        _short(text),
+        short(text),
         reason or f"HTTP {status}",
         facts,
         retry_after=_retry_after(headers),
@@ -214,47 +221,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def _short(text: str) -> str:
-    return " ".join(text.split())[:400]
-
-
-def _make(
-    kind: type[CloudError],
-    action: str,
-    text: str,
-    code: str,
-    facts: Mapping[str, str],
-    *,
-    sent: bool,
-    retry_after: float | None = None,
-) -> CloudError:
-    subject = facts.get("permission") or action
-    return kind(
-        _SAYS.get(kind, _plain)(subject, text, code),
-        facts={"native_code": code, **facts},
-        retry_after=retry_after,
-        sent=sent,
-    )
-
-
-def _plain(subject: str, text: str, code: str) -> str:
-    return f"{text.rstrip('.') or subject} ({code})"
-
-
-_SAYS: Mapping[type[CloudError], Callable[[str, str, str], str]] = {
-    CredentialsInvalid: lambda subject, text, code: (
-        f"Google does not take the credentials: {_plain(subject, text, code)}; renew them with UpdateProvider"
-    ),
-    PermissionMissing: lambda subject, text, code: (
-        f"the credentials lack {subject} ({code}): {text.rstrip('.') or 'Google does not say why'}; "
-        "grant a role that has it"
-    ),
-    Throttled: lambda subject, text, code: f"Google throttles {subject} ({code}); repeat later",
-    Unavailable: lambda subject, text, code: f"Google does not answer {subject}: {_plain(subject, text, code)}",
-    QuotaExceeded: lambda subject, text, code: (
-        f"a quota of the project is used up: {_plain(subject, text, code)}; raise it or free something"
-    ),
+_SAYS: Mapping[type[CloudError], Sentence] = {
     CapacityUnavailable: lambda subject, text, code: (
-        f"the zone has no machine left: {_plain(subject, text, code)}; take another zone or type"
+        f"the zone has no machine left: {plain(subject, text, code)}; take another zone or type"
     ),
 }
+_failures = Failures("Google", "project", _SAYS)

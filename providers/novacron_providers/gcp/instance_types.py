@@ -1,4 +1,4 @@
-"""Compute Engine's machine types as the contract's instance types, zone by zone."""
+"""Compute Engine's machine types as the contract's instance types."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SINGLE = (1024 * _MIB, 6656 * _MIB)
 
 
 class InstanceTypes:
-    """The shapes that Google sells, zone by zone."""
+    """The shapes that Google sells: zone by zone there, one for a region here."""
 
     def __init__(self, client: Client, regions: Regions, provider: str, clock: Clock) -> None:
         self._client, self._regions = client, regions
@@ -42,27 +42,23 @@ class InstanceTypes:
     async def list_instance_types(
         self, request: provider_service_pb2.ListInstanceTypesRequest, call: Call
     ) -> provider_service_pb2.ListInstanceTypesResponse:
-        """Implement ListInstanceTypes: one for each zone that has it."""
+        """Implement ListInstanceTypes: a type of several zones is one, and provider_data is that of the first."""
         query = Filter.parse(request.filter, compute_pb2.InstanceType)
         regions = await self._regions.asked(request.regions, query, call)
         observed = self._clock.time()
 
         async def fetch(region: str, token: str, wanted: int) -> NativePage[compute_pb2.InstanceType]:
             zones = await self._regions.zones(region, call)
-            zone, _, native = token.partition(" ")
-            zone = zone or next(iter(zones), "")
-            if zone not in zones:
-                return NativePage([])
-            found, following = await self._page(zone, native, wanted, call)
-            page = []
-            for raw in found:
-                shape = self._translate(zone, raw, observed)
-                if request.include_provider_data:
-                    shape.provider_data.CopyFrom(to_struct(raw))
-                page.append(shape)
-            if following:
-                return NativePage(page, f"{zone} {following}")
-            return NativePage(page, next(iter(zones[zones.index(zone) + 1 :]), ""))
+            found: dict[str, compute_pb2.InstanceType] = {}
+            for zone, there in zip(zones, await each(zones, lambda zone: self._all(zone, call)), strict=True):
+                for raw in there:
+                    if shape := found.get(raw["name"]):
+                        shape.zones.append(zone)
+                        continue
+                    shape = found[raw["name"]] = self._translate(zone, raw, observed)
+                    if request.include_provider_data:
+                        shape.provider_data.CopyFrom(to_struct(raw))
+            return NativePage(list(found.values()))
 
         page = await read_page(request, self._provider, regions, fetch, query.matches)
         answer = provider_service_pb2.ListInstanceTypesResponse(
@@ -125,19 +121,17 @@ class InstanceTypes:
         call: Call,
     ) -> tuple[str, compute_pb2.InstanceType]:
         for zone in zones:
-            fitting: list[tuple[int, int, str, compute_pb2.InstanceType]] = []
-            token = ""
-            while True:
-                page, token = await self._page(zone, token, _PAGE, call)
-                for raw in page:
-                    shape = self._translate(zone, raw, self._clock.time())
-                    enough = shape.vcpus >= spec.vcpus and shape.memory_bytes >= spec.memory_bytes
-                    if enough and shape.architecture == architecture and not shape.gpu_count:
-                        fitting.append((shape.vcpus, shape.memory_bytes, shape.native_id, shape))
-                if not token:
-                    break
+            shapes = [self._translate(zone, raw, self._clock.time()) for raw in await self._all(zone, call)]
+            fitting = [
+                shape
+                for shape in shapes
+                if shape.vcpus >= spec.vcpus
+                and shape.memory_bytes >= spec.memory_bytes
+                and shape.architecture == architecture
+                and not shape.gpu_count
+            ]
             if fitting:
-                return zone, min(fitting, key=lambda fit: fit[:3])[3]
+                return zone, min(fitting, key=lambda shape: (shape.vcpus, shape.memory_bytes, shape.native_id))
         raise InvalidArgument(
             f"no zone of {', '.join(zones)} has an Arm type with {spec.vcpus} vcpus and {spec.memory_bytes} bytes",
             field="spec.vcpus",
@@ -150,25 +144,29 @@ class InstanceTypes:
         shape = self._known[name] = self._translate(zone, raw, self._clock.time())
         return shape
 
-    async def _page(self, zone: str, token: str, wanted: int, call: Call) -> tuple[list[Any], str]:
-        parameters: dict[str, str | int] = {
-            "maxResults": max(1, min(_PAGE, wanted)),
-            **({"pageToken": token} if token else {}),
-        }
-        answer = await self._client.read(
-            "machineTypes.list",
-            f"zones/{zone}/machineTypes",
-            call,
-            parameters,
-            region=region_of(zone),
-            rate="list",
-        )
-        return answer.get("items", []), answer.get("nextPageToken", "")
+    async def _all(self, zone: str, call: Call) -> list[Any]:
+        """Google's words on each machine type of a zone."""
+        found: list[Any] = []
+        token = ""
+        while True:
+            parameters: dict[str, str | int] = {"maxResults": _PAGE, **({"pageToken": token} if token else {})}
+            answer = await self._client.read(
+                "machineTypes.list",
+                f"zones/{zone}/machineTypes",
+                call,
+                parameters,
+                region=region_of(zone),
+                rate="list",
+            )
+            found += answer.get("items", [])
+            token = answer.get("nextPageToken", "")
+            if not token:
+                return found
 
     def _translate(self, zone: str, raw: Mapping[str, Any], observed: float) -> compute_pb2.InstanceType:
         gpus = raw.get("accelerators") or []
         shape = compute_pb2.InstanceType(
-            name=str(ResourceName(self._provider, "instanceTypes", (zone, raw["name"]))),
+            name=str(ResourceName(self._provider, "instanceTypes", (region_of(zone), raw["name"]))),
             native_id=raw["name"],
             region=region_of(zone),
             zones=[zone],

@@ -11,6 +11,7 @@ from novacron_providers.contract.errors import ProviderError
 from novacron_providers.contract.names import ResourceName
 from novacron_providers.gcp.regions import region_of
 from novacron_providers.kit.escape import to_struct
+from novacron_providers.kit.states import instance_state
 
 # The label of ours: the operation that made a machine. Its name for people is the description.
 OPERATION_LABEL = "novacron-operation"
@@ -41,7 +42,7 @@ ARCHITECTURES: Mapping[str, compute_pb2.Architecture] = {
 
 def state_of(raw: Mapping[str, Any]) -> compute_pb2.InstanceState:
     """What an instance does, in the contract's word."""
-    return STATES.get(raw.get("status", ""), compute_pb2.INSTANCE_STATE_UNSPECIFIED)
+    return instance_state("gcp", STATES, raw.get("status", ""))
 
 
 def lost(raw: Mapping[str, Any], doing: str) -> ProviderError:

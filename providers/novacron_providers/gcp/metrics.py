@@ -122,6 +122,8 @@ class Monitoring(Metrics):
             request = _request(SOURCES[metric], region, window)
             while True:
                 page = await self._client.series(request, call, region=region)
+                # An answer without any is a call all the same.
+                self.billed += max(1, len(page.time_series))
                 for series in page.time_series:
                     key = (series.resource.labels["zone"], series.metric.labels["instance_name"])
                     if name := names.get(key):

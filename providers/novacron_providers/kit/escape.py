@@ -25,15 +25,17 @@ def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     return {key: _native(value) for key, value in struct.fields.items()}
 
 
-def merge(ours: dict[str, Any], options: Mapping[str, Any], field: str) -> dict[str, Any]:
+def merge(
+    ours: dict[str, Any], options: Mapping[str, Any], field: str, refused: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """Add a caller's parameters to ours, down into structures, and return ours.
 
-    Raises InvalidArgument, naming `field`, for one that would replace something of ours.
+    Raises InvalidArgument, naming `field`, for one that would replace something of ours, or that is one of `refused`.
     """
     for key, value in options.items():
         if isinstance(value, Mapping) and isinstance(ours.get(key), dict):
             ours[key] = merge(ours[key], value, f"{field}.{key}")
-        elif key in ours:
+        elif key in ours or key in refused:
             raise InvalidArgument(f"{key} is set from the request; leave it out of provider_options", field=field)
         else:
             ours[key] = value

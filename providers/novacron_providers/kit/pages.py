@@ -104,6 +104,9 @@ async def read_page(
                 if place:
                     return Page(found, encode_token(request, (region, *place)), unreachable)
             token, skip, within = "", 0, False
+        if not found and not request.page_token and len(unreachable) == len(regions) > 1:
+            # Nothing of the provider could be read: that is told of the provider, not of each region.
+            unreachable = [common_pb2.Unreachable(name=f"providers/{provider}", status=unreachable[0].status)]
         return Page(found, "", unreachable)
     finally:
         for task in ahead.values():

@@ -1,24 +1,21 @@
 """The whole of AWS as one WSGI application: keys, faults and counts in front, then our own answers or moto's."""
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from novacron_sandbox.aws import ec2, faults, fleet
-from novacron_sandbox.aws.cloudwatch import NAMESPACE, CloudWatch
+from novacron_sandbox.aws.cloudwatch import CloudWatch
 from novacron_sandbox.aws.credentials import Directory, account_of
 from novacron_sandbox.aws.errors import AwsError, not_authenticated
 from novacron_sandbox.aws.tokens import ClientTokens
 from novacron_sandbox.aws.wire import Answer, Request
 from novacron_sandbox.clock import Clock
-from novacron_sandbox.faults import Fault, Faults
-from novacron_sandbox.ledger import Ledger
-from novacron_sandbox.server import CutConnectionError
+from novacron_sandbox.faults import Fault
+from novacron_sandbox.front import Front
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
 IMAGE = "ami-0a1b2c3d4e5f60001"
 
 # What moto would answer from points that nobody put there.
-_METRICS = ("GetMetricData", "GetMetricStatistics", "ListMetrics")
+_METRICS = ("GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData")
 _READS = ("Describe", "Get", "List")
 
 
@@ -38,11 +35,9 @@ class Cloud:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._directory = Directory()
         self._cloudwatch = CloudWatch(clock, period=metrics_period, lag=metrics_lag)
-        self._tokens, self._faults, self._ledger = ClientTokens(), Faults(faults.KINDS), Ledger()
+        self._tokens, self._front = ClientTokens(), Front(ec2.REGIONS, self._reset, self._seed, faults.MORE)
         # Instance types never change, and a page of them takes moto 100 ms.
         self._types: dict[tuple[str, bytes], Answer] = {}
-        # moto's objects are not made for threads; metrics do not touch them and stay outside.
-        self._gate = threading.Lock()
         self._warm_up()
 
     @property
@@ -54,36 +49,37 @@ class Cloud:
         """Answer one request, as WSGI wants it."""
         path = environ.get("PATH_INFO", "")
         request = Request(environ)
-        answer = self._hook(path.removeprefix("/_sandbox/"), request) if path.startswith("/_sandbox/") else None
-        answer = answer or self._serve(request)
-        if answer is None:
-            raise CutConnectionError
-        return answer.send(start_response)
+        if path.startswith("/_sandbox/"):
+            status, value = self._front.hook(path.removeprefix("/_sandbox/"), request.body)
+            return _json(value, status).send(start_response)
+        return self._serve(request).send(start_response)
 
-    def _serve(self, request: Request) -> Answer | None:
-        self._ledger.called(request.action, request.form.get("ClientToken", ""))
+    def _serve(self, request: Request) -> Answer:
+        self._front.ledger.called(request.action, request.form.get("ClientToken", ""))
         try:
             self._directory.check(request)
             if request.region not in ec2.REGIONS:
                 raise not_authenticated(request, "The security token included in the request is invalid.")
-            fault = self._faults.take(request.action)
-            if fault and fault.kind == "slow":
-                time.sleep(fault.seconds)
-                fault = None
-            if fault and fault.kind == "lag":
-                with ec2.lagging(fault.seconds):
-                    return self._answer(request)
-            if fault and not fault.after:
-                return faults.answer(fault, request)
-            answer = self._answer(request)
-            return faults.answer(fault, request) if fault else answer
+            return self._front.pass_on(
+                request.action,
+                lambda lag: self._lagging(request, lag),
+                lambda fault: faults.answer(fault, request),
+                accepted=faults.MORE,
+            )
         except AwsError as refusal:
             return refusal.answer(request)
+
+    def _lagging(self, request: Request, lag: Fault | None) -> Answer:
+        if lag is None:
+            return self._answer(request)
+        with ec2.lagging(lag.seconds):
+            return self._answer(request)
 
     def _answer(self, request: Request) -> Answer:
         if request.service == "monitoring" and request.action in _METRICS:
             return self._metrics(request)
-        with self._gate:
+        # Metrics do not touch moto's objects and stay outside.
+        with self._front.gate:
             if request.action == "AssumeRole":
                 self._directory.check_assumed_role(request)
             return self._tokens.once(request, account_of(request), lambda: self._carry_out(request))
@@ -99,55 +95,30 @@ class Cloud:
         if request.action == "DescribeInstanceTypes" and answer.status == 200:
             self._types[same] = answer
         if answer.status == 200 and not request.action.startswith(_READS):
-            self._ledger.carried_out(request.action)
+            self._front.ledger.carried_out(request.action)
         return answer
 
     def _metrics(self, request: Request) -> Answer:
         if request.action == "GetMetricStatistics" or not request.json:
-            raise AwsError("InvalidAction", "The sandbox answers GetMetricData and ListMetrics, in JSON as boto3 asks.")
-        asked = json.loads(request.body)
+            others = "GetMetricData, ListMetrics and PutMetricData"
+            raise AwsError("InvalidAction", f"The sandbox answers {others}, in JSON as boto3 asks.")
+        asked = json.loads(request.text)
         answer = self._cloudwatch.get_metric_data
         if request.action == "ListMetrics":
             answer = self._cloudwatch.list_metrics
-            if asked.get("Namespace", NAMESPACE) != NAMESPACE:
-                return _json({"Metrics": []})
+        elif request.action == "PutMetricData":
+            answer = self._cloudwatch.put_metric_data
+            self._front.ledger.carried_out(request.action)
         return _json(answer(account_of(request), request.region, asked))
 
-    def _hook(self, name: str, request: Request) -> Answer:
-        hooks: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-            "state": self._state,
-            "reset": self._reset,
-            "fault": self._fault,
-            "seed": self._seed,
-        }
-        if name not in hooks:
-            return _json({"error": f"no hook {name!r}: there are {', '.join(hooks)}"}, 404)
-        try:
-            return _json(hooks[name](json.loads(request.body or b"{}")))
-        except (TypeError, ValueError, KeyError) as refusal:
-            return _json({"error": str(refusal)}, 400)
+    def _reset(self) -> None:
+        for region in ec2.REGIONS:
+            ec2.backend(DEFAULT_ACCOUNT_ID, region).reset()
+        self._tokens.clear()
+        self._cloudwatch.custom.clear()
 
-    def _state(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {**self._ledger.as_dict(), "faults": self._faults.waiting()}
-
-    def _reset(self, _: dict[str, Any]) -> dict[str, Any]:
-        with self._gate:
-            for region in ec2.REGIONS:
-                ec2.backend(DEFAULT_ACCOUNT_ID, region).reset()
-            for memory in (self._tokens, self._faults, self._ledger):
-                memory.clear()
-        return {}
-
-    def _fault(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self._faults.add(Fault(**asked))
-        return {}
-
-    def _seed(self, asked: dict[str, Any]) -> dict[str, Any]:
-        region, count = asked.get("region", ec2.REGIONS[0]), int(asked["count"])
-        if region not in ec2.REGIONS:
-            raise ValueError(f"region {region!r} is none of {', '.join(ec2.REGIONS)}")
-        with self._gate:
-            return {"instances": fleet.seed(ec2.backend(DEFAULT_ACCOUNT_ID, region), count, IMAGE)}
+    def _seed(self, region: str, count: int) -> list[str]:
+        return fleet.seed(ec2.backend(DEFAULT_ACCOUNT_ID, region), count, IMAGE)
 
     def _warm_up(self) -> None:
         """Make moto load what it loads with the first call of a service and region."""

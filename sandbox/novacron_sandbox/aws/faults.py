@@ -1,34 +1,22 @@
-"""Odd days of a cloud, by name: the next calls of an action fail as AWS fails, a given number of times.
+"""What the faults of novacron_sandbox.faults look like on AWS, and one of its own.
 
-html500      an HTML page with status 500 instead of an answer
-throttle     too many requests (RequestLimitExceeded of EC2, Throttling of the others)
-unavailable  the service is overloaded (503)
-reset        the connection is cut
-slow         the answer comes `seconds` later (default 2)
 lag          a list of instances leaves out those that are younger than `seconds`
-expired      the caller's session is over
-denied       the caller lacks the permission
-capacity     no machine of that type is left (InsufficientInstanceCapacity)
-quota        the account may have no more of it (VcpuLimitExceeded)
 """
 
 from novacron_sandbox.aws.errors import AwsError, expired
 from novacron_sandbox.aws.wire import Answer, Request
-from novacron_sandbox.faults import Fault
+from novacron_sandbox.faults import PAGE, Fault
+from novacron_sandbox.server import CutConnectionError
 
-KINDS = ("html500", "throttle", "unavailable", "reset", "slow", "lag", "expired", "denied", "capacity", "quota")
-
-_PAGE = (
-    b"<!DOCTYPE html><html><head><title>500</title></head><body><h1>Internal Server Error</h1><br>&nbsp;</body></html>"
-)
+MORE = ("lag",)
 
 
-def answer(fault: Fault, request: Request) -> Answer | None:
-    """Return what the caller gets to see; None cuts the connection. Not for "slow", which only waits, nor "lag"."""
+def answer(fault: Fault, request: Request) -> Answer:
+    """Return what the caller gets to see; not for "lag". Raises CutConnectionError to have it see nothing."""
     if fault.kind == "reset":
-        return None
+        raise CutConnectionError
     if fault.kind == "html500":
-        return Answer(500, [("Content-Type", "text/html")], _PAGE)
+        return Answer(500, [("Content-Type", "text/html")], PAGE)
     return _error(fault, request).answer(request)
 
 

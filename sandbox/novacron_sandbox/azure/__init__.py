@@ -31,19 +31,18 @@ def start(options: "Options") -> Azure:
     from novacron_sandbox.azure.certificates import Certificates
     from novacron_sandbox.azure.cloud import GROUP, Cloud
     from novacron_sandbox.azure.directory import Directory
+    from novacron_sandbox.samples import Samples
+    from novacron_sandbox.tokens import Signer
 
-    certificates = Certificates(options.folder)
+    signer = Signer()
+    certificates = Certificates(options.folder, signer.key)
     server, metadata = Server(options.port, certificates.tls), Server()
-    directory = Directory(server.endpoint, certificates.application_key, options.folder)
-    cloud = Cloud(
-        options.clock,
-        directory,
-        boot_seconds=options.boot_seconds,
-        metrics_period=60 if options.metrics_period is None else options.metrics_period,
-        metrics_lag=120.0 if options.metrics_lag is None else options.metrics_lag,
-    )
+    directory = Directory(server.endpoint, signer, options.folder)
+    period = 60 if options.metrics_period is None else options.metrics_period
+    lag = 120.0 if options.metrics_lag is None else options.metrics_lag
+    cloud = Cloud(directory, Samples(options.clock, period, lag), options.boot_seconds)
     server.start(cloud)
-    metadata.start(cloud.metadata())
+    metadata.start(cloud.metadata)
     ready = {
         "endpoint": server.endpoint,
         "ca_file": str(certificates.ca_file),
@@ -57,6 +56,7 @@ def start(options: "Options") -> Azure:
         "image": "Canonical:ubuntu-24_04-lts:server:latest",
         "instance_type": "Standard_B2s",
         "metrics_endpoint": server.endpoint,
+        "custom_metrics_endpoint": server.endpoint,
         "logs_endpoint": server.endpoint,
         "workspace_id": cloud.workspace_id,
     }

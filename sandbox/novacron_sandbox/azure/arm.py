@@ -1,21 +1,23 @@
 """Azure Resource Manager: the same verbs for every resource type of the table."""
 
-import base64
 import copy
 import dataclasses
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+from urllib.parse import quote
 
 from novacron_sandbox.azure import kinds, machines
 from novacron_sandbox.azure.catalog import REGIONS
-from novacron_sandbox.azure.errors import ArmError, not_found
+from novacron_sandbox.azure.errors import ArmError, body_of
 from novacron_sandbox.azure.kinds import Kind
 from novacron_sandbox.azure.operations import Operations
 from novacron_sandbox.azure.resources import Resource, Resources
-from novacron_sandbox.azure.wire import Answer, Request
+from novacron_sandbox.azure.routes import Handler, Route, match
 from novacron_sandbox.clock import Clock
 from novacron_sandbox.life import Life
+from novacron_sandbox.pages import BadTokenError, page
+from novacron_sandbox.wire import Answer, Request
 
 KINDS = (
     kinds.GROUP,
@@ -29,19 +31,8 @@ KINDS = (
 )
 PAGE = 100
 
-_ECHOED = ("id", "name", "type", "etag", "systemData", "resources", "managedBy", "location")
+_ECHOED = ("id", "name", "type", "etag", "systemData", "resources", "managedBy")
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.()-]{0,88}[A-Za-z0-9_()-])?")
-
-Handler = Callable[[Request, dict[str, str]], Answer]
-
-
-class Route(NamedTuple):
-    """A method and a path with its operation's name in Microsoft's specification, and who answers it."""
-
-    method: str
-    path: str
-    operation: str
-    answer: Handler
 
 
 class Arm:
@@ -50,7 +41,7 @@ class Arm:
     def __init__(self, clock: Clock, subscription: str, boot_seconds: float) -> None:
         self.clock, self.subscription, self._boot = clock, subscription, boot_seconds
         self.resources, self.operations = Resources(clock), Operations(clock)
-        # What a test wants to go wrong with the next change of a machine, after it was accepted.
+        # How the change that is being asked for is to fail after it was accepted, when a test wants it to.
         self.coming_failure: ArmError | None = None
         # How many mutations were carried out.
         self.changes = 0
@@ -77,14 +68,18 @@ class Arm:
                 everywhere = f"/subscriptions/{{subscription}}/providers/{kind.type}"
                 found.append(Route("GET", everywhere, f"{kind.group}_{kind.lists[0]}", listed))
                 found.append(Route("GET", collection, f"{kind.group}_{kind.lists[1]}", listed))
-        for action in machines.ACTIONS:
-            operation = f"VirtualMachines_{action[0].upper()}{action[1:]}"
-            found.append(Route("POST", f"{machines.KIND.path}/{action}", operation, _bound(self._power, action)))
-        found.append(Route("GET", f"{machines.KIND.path}/instanceView", "VirtualMachines_InstanceView", self._view))
+            for action in kind.actions:
+                operation = f"{kind.group}_{action[0].upper()}{action[1:]}"
+                found.append(Route("POST", f"{kind.path}/{action}", operation, _bound(self._act, kind)))
+            if kind.view is not None:
+                path, operation = f"{kind.path}/instanceView", f"{kind.group}_InstanceView"
+                found.append(Route("GET", path, operation, _bound(self._view, kind)))
         for namespace in ("Microsoft.Compute", "Microsoft.Network", "Microsoft.Resources"):
             place = f"/subscriptions/{{subscription}}/providers/{namespace}/locations/{{location}}"
-            found.append(Route("GET", f"{place}/operations/{{operation}}", "Operations_Get", self._status))
-            found.append(Route("GET", f"{place}/operationResults/{{operation}}", "Operations_Result", self._result))
+            found.append(Route("GET", f"{place}/operations/{{operation}}", "Operations_Get", self.operations.status))
+            found.append(
+                Route("GET", f"{place}/operationResults/{{operation}}", "Operations_Result", self.operations.result)
+            )
         return found
 
     def create(self, kind: Kind, identifier: str, body: dict[str, Any], at: float, seconds: float = 0.0) -> Resource:
@@ -93,8 +88,7 @@ class Arm:
         subnets = body.get("properties", {}).pop("subnets", None) if kind is kinds.NETWORK else None
         resource = Resource(kind, identifier, _completed(kind, body), Life(self.clock), at)
         kind.prepare(self.resources, resource)
-        if kind is machines.KIND:
-            resource.life.change("starting", "running", seconds=seconds, at=at)
+        kind.begin(resource, at, seconds)
         self.resources.put(resource)
         self._put_subnets(resource, subnets, at)
         return resource
@@ -103,13 +97,12 @@ class Arm:
         """Have nothing."""
         self.resources.clear()
         self.operations.clear()
-        self.coming_failure = None
 
     def _get(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
-        resource = self._found(kind, request)
+        resource = self._found(kind, request.path)
         shown = self._shown(resource, request)
-        if kind is machines.KIND and request.query.get("$expand", "").lower() == "instanceview":
-            shown["properties"]["instanceView"] = machines.view(resource, self.clock.now())
+        if kind.view is not None and request.query.get("$expand", "").lower() == "instanceview":
+            shown["properties"]["instanceView"] = kind.view(resource, self.clock.now())
         return Answer(200, shown, _etag(resource))
 
     def _list(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
@@ -117,31 +110,32 @@ class Arm:
         if kind is kinds.GROUP:
             under = f"/subscriptions/{self.subscription}"
         elif "resourceGroup" in names:
-            self._group(names)
+            self._check_group(request.path)
         if kind.parent is not None:
-            self._found(kind.parent, request, under)
-        found = self.resources.of(kind, under)
-        after, now = _place(request), self.clock.now()
-        if after:
-            found = [resource for resource in found if resource.key > after]
-        value = []
+            self._found(kind.parent, under)
+        try:
+            found, following = page(
+                self.resources.of(kind, under),
+                lambda one: one.key,
+                limit=PAGE,
+                token=request.query.get("$skiptoken"),
+                query=request.path.lower(),
+            )
+        except BadTokenError:
+            raise ArmError("InvalidSkipToken", "The provided skip token is not valid.") from None
+        value, now = [], self.clock.now()
         status_only = request.query.get("statusonly", "").lower() == "true"
-        for resource in found[:PAGE]:
+        for resource in found:
             shown = kind.shown(self.resources, resource, now)
-            if kind is machines.KIND and status_only:
-                shown["properties"] = {"vmId": shown["properties"]["vmId"]}
-            if kind is machines.KIND and (status_only or request.query.get("$expand", "").lower() == "instanceview"):
-                shown["properties"]["instanceView"] = machines.view(resource, now)
+            if kind.view is not None and status_only:
+                shown["properties"] = {"vmId": shown["properties"]["vmId"], "instanceView": kind.view(resource, now)}
             value.append(shown)
-        answer: dict[str, Any] = {"value": value}
-        if len(found) > PAGE:
-            answer["nextLink"] = _next_link(request, found[PAGE - 1].key)
-        return Answer(200, answer)
+        return Answer(200, {"value": value, **({"nextLink": _next_link(request, following)} if following else {})})
 
     def _put(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
         before = self.resources.get(request.path)
-        self._check_put(kind, request, names, before)
-        body, now = copy.deepcopy(request.object), self.clock.now()
+        self._check_put(kind, request, before)
+        body, now = copy.deepcopy(body_of(request)), self.clock.now()
         _strip(kind, body)
         subnets = body.get("properties", {}).pop("subnets", None) if kind is kinds.NETWORK else None
         seconds = self._boot * kind.seconds if kind.polled else 0.0
@@ -165,9 +159,9 @@ class Arm:
         return self._accepted(resource, request, kind.created if before is None or kind.created == 202 else 200)
 
     def _patch(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
-        before = self._found(kind, request)
+        before = self._found(kind, request.path)
         self._check_match(before, request)
-        wanted = copy.deepcopy(request.object)
+        wanted = copy.deepcopy(body_of(request))
         _strip(kind, wanted)
         body = copy.deepcopy(before.body)
         # Tags are replaced as a whole, everything else is merged.
@@ -185,26 +179,20 @@ class Arm:
         return self._accepted(resource, request, 200)
 
     def _delete(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
-        self._group(names)
+        self._check_group(request.path)
         resource = self.resources.get(request.path)
         if resource is None:
-            if kind is kinds.GROUP:
-                raise ArmError(
-                    "ResourceGroupNotFound", f"Resource group '{names['resourceGroup']}' was not found.", 404
-                )
             return Answer(204)
         self._check_match(resource, request)
         if resource.changing != "Deleting":
             self._check_unused(resource)
             seconds = self._boot * kind.seconds
             until = self.clock.now() + seconds
-            if kind is machines.KIND:
-                resource.life.change("stopping", "stopped", seconds=seconds)
-                machines.leave(self.resources, resource, until)
+            kind.end(self.resources, resource, until)
             self.resources.leave(resource, until)
             self.changes += 1
-            self.operations.begin(resource.id, kind.namespace, resource.location, seconds)
-        operation = self.operations.latest(resource.id)
+            self.operations.begin(resource, seconds)
+        operation = self.operations.latest(resource)
         if operation is None:
             return Answer(200)
         ways = "location" if kind is kinds.GROUP else "both"
@@ -213,58 +201,50 @@ class Arm:
     def _exists(self, request: Request, names: dict[str, str]) -> Answer:
         return Answer(404 if self.resources.get(request.path) is None else 204)
 
-    def _power(self, action: str, request: Request, names: dict[str, str]) -> Answer:
-        path = request.path.rpartition("/")[0]
-        machine = self._found(machines.KIND, request, path)
-        if machine.state(self.clock.now()) in ("Creating", "Deleting"):
-            message = f"The request failed due to conflict with a concurrent request on VM '{machine.name}'."
+    def _act(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
+        path, _, action = request.path.rpartition("/")
+        resource = self._found(kind, path)
+        if resource.state(self.clock.now()) in ("Creating", "Deleting"):
+            message = f"The request failed due to conflict with a concurrent request on '{resource.name}'."
             raise ArmError("Conflict", message, 409)
-        if machines.power(machine, action, self._boot):
+        act = next(act for name, act in kind.actions.items() if name.lower() == action.lower())
+        if act(resource, self._boot * kind.seconds):
             self.changes += 1
-            self._change(machine, "Updating")
-        operation = self.operations.latest(machine.id)
-        if operation is None:
-            operation = self.operations.begin(machine.id, machine.kind.namespace, machine.location, 0.0)
+            self._change(resource, "Updating")
+        operation = self.operations.latest(resource) or self.operations.begin(resource, 0.0)
         return Answer(202, headers=self.operations.headers(operation, request, "both"))
 
-    def _view(self, request: Request, names: dict[str, str]) -> Answer:
-        machine = self._found(machines.KIND, request, request.path.rpartition("/")[0])
-        return Answer(200, machines.view(machine, self.clock.now()))
+    def _view(self, kind: Kind, request: Request, names: dict[str, str]) -> Answer:
+        assert kind.view is not None, "only those with a view have the route"
+        return Answer(200, kind.view(self._found(kind, request.path.rpartition("/")[0]), self.clock.now()))
 
-    def _status(self, request: Request, names: dict[str, str]) -> Answer:
-        return self.operations.status(request, names["operation"])
-
-    def _result(self, request: Request, names: dict[str, str]) -> Answer:
-        return self.operations.result(request, names["operation"])
-
-    def _found(self, kind: Kind, request: Request, path: str = "") -> Resource:
-        path = path or request.path
+    def _found(self, kind: Kind, path: str) -> Resource:
         resource = self.resources.get(path)
         if resource is None:
-            parts = path.split("/")
-            if self.resources.get("/".join(parts[:5])) is None:
-                raise ArmError("ResourceGroupNotFound", f"Resource group '{parts[4]}' could not be found.", 404)
-            raise not_found(kind.type, parts[-1], parts[4])
+            self._check_group(path)
+            name, group = path.rpartition("/")[2], path.split("/")[4]
+            message = f"The Resource '{kind.type}/{name}' under resource group '{group}' was not found."
+            raise ArmError("ResourceNotFound", message, 404)
         return resource
 
-    def _group(self, names: dict[str, str]) -> None:
-        group = f"/subscriptions/{self.subscription}/resourceGroups/{names['resourceGroup']}"
-        if self.resources.get(group) is None:
-            message = f"Resource group '{names['resourceGroup']}' could not be found."
-            raise ArmError("ResourceGroupNotFound", message, 404)
+    def _check_group(self, path: str) -> None:
+        parts = path.split("/")
+        if self.resources.get("/".join(parts[:5])) is None:
+            raise ArmError("ResourceGroupNotFound", f"Resource group '{parts[4]}' could not be found.", 404)
 
     def _identifier(self, kind: Kind, names: dict[str, str]) -> str:
         return kind.path.format(**{**names, "subscription": self.subscription})
 
-    def _check_put(self, kind: Kind, request: Request, names: dict[str, str], before: Resource | None) -> None:
+    def _check_put(self, kind: Kind, request: Request, before: Resource | None) -> None:
         if kind is not kinds.GROUP:
-            self._group(names)
+            self._check_group(request.path)
         if kind.parent is not None:
-            self._found(kind.parent, request, request.path.rpartition("/subnets/")[0])
-        if not _NAME.fullmatch(request.path.rpartition("/")[2]):
-            raise ArmError("InvalidResourceName", f"Resource name {request.path.rpartition('/')[2]} is invalid.")
+            self._found(kind.parent, request.path.rsplit("/", 2)[0])
+        name = request.path.rpartition("/")[2]
+        if not _NAME.fullmatch(name):
+            raise ArmError("InvalidResourceName", f"Resource name {name} is invalid.")
         self._check_match(before, request)
-        body = request.object
+        body = body_of(request)
         location = str(body.get("location") or "").lower().replace(" ", "")
         if kind.located:
             if not location:
@@ -314,14 +294,12 @@ class Arm:
         if not resource.kind.polled:
             return
         seconds = self._boot * resource.kind.seconds
-        failure = self.coming_failure if resource.kind is machines.KIND else None
-        if failure is not None:
-            self.coming_failure, resource.failed = None, True
+        resource.failed = self.coming_failure is not None
         resource.changing, resource.until = state, self.clock.now() + seconds
-        self.operations.begin(resource.id, resource.kind.namespace, resource.location, seconds, failure)
+        self.operations.begin(resource, seconds, self.coming_failure)
 
     def _accepted(self, resource: Resource, request: Request, status: int) -> Answer:
-        operation, headers = self.operations.latest(resource.id), _etag(resource)
+        operation, headers = self.operations.latest(resource), _etag(resource)
         if operation is None and status == 202:
             status = 200
         if operation is not None:
@@ -333,20 +311,6 @@ class Arm:
         names = match(resource.kind.path, request.path)
         identifier = self._identifier(resource.kind, names) if names else resource.id
         return resource.kind.shown(self.resources, resource, self.clock.now(), identifier)
-
-
-def match(template: str, path: str) -> dict[str, str] | None:
-    """Return the names in a path of a template, in the caller's spelling; None when it is another path."""
-    parts, wanted = path.split("/"), template.split("/")
-    if len(parts) != len(wanted):
-        return None
-    names = {}
-    for part, want in zip(parts, wanted, strict=True):
-        if want.startswith("{"):
-            names[want[1:-1]] = part
-        elif part.lower() != want.lower():
-            return None
-    return names
 
 
 def _bound(answer: Callable[[Any, Request, dict[str, str]], Answer], what: object) -> Handler:
@@ -365,10 +329,8 @@ def _completed(kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
 
 def _strip(kind: Kind, body: dict[str, Any]) -> None:
     """Drop what only Azure says: callers may send back what they were shown."""
-    for name in [name for name in body if name in _ECHOED and name != "location"] + [
-        name for name, value in body.items() if value is None
-    ]:
-        body.pop(name, None)
+    for name in [name for name, value in body.items() if name in _ECHOED or value is None]:
+        del body[name]
     properties = body.get("properties")
     if not isinstance(properties, dict):
         body["properties"] = {}
@@ -389,15 +351,6 @@ def _etag(resource: Resource) -> dict[str, str]:
     return {"ETag": resource.etag} if resource.kind.etag else {}
 
 
-def _next_link(request: Request, last: str) -> str:
-    token = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+def _next_link(request: Request, token: str) -> str:
     base = re.sub(r"&%24skiptoken=[^&]*|&\$skiptoken=[^&]*", "", request.url)
-    return f"{base}&%24skiptoken={token}"
-
-
-def _place(request: Request) -> str:
-    token = request.query.get("$skiptoken", "")
-    try:
-        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except ValueError:
-        raise ArmError("InvalidSkipToken", "The provided skip token is not valid.") from None
+    return f"{base}&%24skiptoken={quote(token)}"

@@ -16,10 +16,9 @@ _PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 class Certificates:
     """Files of a folder: `ca_file` is what clients have to trust, `certificate_file` what an application logs in by."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, application_key: rsa.RSAPrivateKey) -> None:
         self.ca_file, self.certificate_file = folder / "ca.pem", folder / "application.pem"
         authority, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        self.application_key = rsa.generate_private_key(65537, 2048)
         name = _name("NovaCron sandbox")
         root = (
             _builder(name, name, authority)
@@ -35,12 +34,12 @@ class Certificates:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False)
             .sign(authority, hashes.SHA256())
         )
-        application = _builder(_name("application"), _name("application"), self.application_key).sign(
-            self.application_key, hashes.SHA256()
+        application = _builder(_name("application"), _name("application"), application_key).sign(
+            application_key, hashes.SHA256()
         )
         self.ca_file.write_bytes(_pem(root))
         self.certificate_file.touch(0o600)
-        self.certificate_file.write_bytes(_pem(application) + _key(self.application_key))
+        self.certificate_file.write_bytes(_pem(application) + _key(application_key))
         pair = folder / "server.pem"
         pair.touch(0o600)
         pair.write_bytes(_pem(served) + _key(server))

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from novacron_sandbox.azure.errors import ArmError
-from novacron_sandbox.azure.operations import iso
-from novacron_sandbox.azure.resources import Resource, Resources
+from novacron_sandbox.azure.resources import Resource, Resources, iso
 
 Shown = dict[str, Any]
 MACHINE = "Microsoft.Compute/virtualMachines"
@@ -28,7 +27,9 @@ class Kind:
     those beside properties. `items` are arrays whose members are resources of their own below it. `created` is the
     status of a creation, `polled` where its changes are polled ("azure", "location", "both", "": they are immediate).
     `seconds` is how long a change takes, in boots of a machine. `in_use` (code, status) refuses its end while others
-    refer to it. `prepare` checks what is wanted and finds what it takes; `show` adds what only Azure says.
+    refer to it. `prepare` checks what is wanted and finds what it takes; `show` adds what only Azure says; `begin`
+    starts its life, `end` has go with it what belongs to it; `view` is its instance view, if it has one; `actions` are
+    verbs of its own, each of which returns False when there is nothing to do.
     """
 
     group: str
@@ -47,6 +48,10 @@ class Kind:
     in_use: tuple[str, int] = ("", 400)
     prepare: Callable[[Resources, Resource], None] = _nothing
     show: Callable[[Resources, Resource, Shown], None] = _nothing
+    begin: Callable[[Resource, float, float], None] = _nothing
+    end: Callable[[Resources, Resource, float], None] = _nothing
+    view: Callable[[Resource, float], Shown] | None = None
+    actions: Mapping[str, Callable[[Resource, float], bool]] = field(default_factory=dict)
 
     @property
     def namespace(self) -> str:
@@ -76,6 +81,8 @@ class Kind:
         }
         if self.etag:
             shown["etag"] = resource.etag
+        if "resourceGuid" in self.read_only:
+            properties["resourceGuid"] = resource.guid
         for array, item_type in self.items.items():
             for item in properties.get(array, ()):
                 item["id"] = f"{identifier}/{array}/{item.get('name')}"
@@ -118,10 +125,6 @@ def _show_group(resources: Resources, resource: Resource, shown: Shown) -> None:
     shown["properties"] = {"provisioningState": shown["properties"]["provisioningState"]}
 
 
-def _show_guid(resources: Resources, resource: Resource, shown: Shown) -> None:
-    shown["properties"]["resourceGuid"] = resource.guid
-
-
 def _prepare_network(resources: Resources, resource: Resource) -> None:
     prefixes = resource.properties.get("addressSpace", {}).get("addressPrefixes")
     if not prefixes:
@@ -131,7 +134,6 @@ def _prepare_network(resources: Resources, resource: Resource) -> None:
 
 
 def _show_network(resources: Resources, resource: Resource, shown: Shown) -> None:
-    _show_guid(resources, resource, shown)
     subnets = resources.of(SUBNET, resource.id)
     now = float("inf")
     shown["properties"]["subnets"] = [
@@ -183,7 +185,6 @@ def _prepare_interface(resources: Resources, resource: Resource) -> None:
 
 
 def _show_interface(resources: Resources, resource: Resource, shown: Shown) -> None:
-    _show_guid(resources, resource, shown)
     machine = resources.holder(resource.id, MACHINE)
     shown["properties"].setdefault("dnsSettings", {"dnsServers": [], "appliedDnsServers": []})
     if machine is not None:
@@ -201,7 +202,6 @@ def _prepare_address(resources: Resources, resource: Resource) -> None:
 
 
 def _show_address(resources: Resources, resource: Resource, shown: Shown) -> None:
-    _show_guid(resources, resource, shown)
     interface = resources.holder(resource.id, INTERFACE.type)
     machine = resources.holder(interface.id, MACHINE) if interface else None
     if interface is not None:
@@ -245,7 +245,6 @@ _DEFAULT_RULES = tuple(
 
 
 def _show_security_group(resources: Resources, resource: Resource, shown: Shown) -> None:
-    _show_guid(resources, resource, shown)
     shown["properties"]["defaultSecurityRules"] = [
         {"id": f"{shown['id']}/defaultSecurityRules/{rule['name']}", "etag": resource.etag, **_copied(rule)}
         for rule in _DEFAULT_RULES

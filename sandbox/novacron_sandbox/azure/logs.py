@@ -1,133 +1,139 @@
-"""Log Analytics: what an agent inside each machine would have written about its memory."""
+"""Log Analytics: what an agent inside each machine would have written about its memory, and what is asked of it.
 
+Of the query language it knows `Perf | where ... and ... | take N | summarize NAME = avg(COLUMN) by COLUMN, NAME =
+bin(COLUMN, Ns)`, where a condition is ==, >= or < with a text or datetime(), or in~ with texts.
+"""
+
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from novacron_sandbox import world
 from novacron_sandbox.azure import machines
-from novacron_sandbox.azure.arm import Arm
-from novacron_sandbox.azure.kql import Query, Row, trouble
-from novacron_sandbox.azure.metrics import Metrics, memory_available
-from novacron_sandbox.azure.operations import iso
-from novacron_sandbox.azure.resources import Resource
-from novacron_sandbox.azure.wire import Answer, Request
+from novacron_sandbox.azure.errors import ArmError, body_of
+from novacron_sandbox.azure.resources import Resources, iso
+from novacron_sandbox.samples import Read, Samples, memory_used
+from novacron_sandbox.wire import Answer, Request
 
-_MIB = 2.0**20
-_ALONE = re.compile(r"PT?(?:(\d+)D)?T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
+Row = dict[str, Any]
+Test = Callable[[Row], bool]
+
+_COLUMNS = {
+    "TimeGenerated": "datetime",
+    "Computer": "string",
+    "_ResourceId": "string",
+    "ObjectName": "string",
+    "InstanceName": "string",
+    "CounterName": "string",
+    "CounterValue": "real",
+}
+_COUNTERS: Mapping[str, Read] = {
+    "% Used Memory": lambda machine, time: 100.0 * memory_used(machine, time) / machine.memory,
+    "Available MBytes Memory": lambda machine, time: (machine.memory - memory_used(machine, time)) / 2**20,
+}
 # Without a time in the query, as much is looked at.
 _USUAL = 3600.0
-_ROWS = 500_000
 
-Counter = tuple[str, Callable[[Resource, float], float]]
-
-_COMMON = {"TimeGenerated": "datetime", "Computer": "string", "_ResourceId": "string"}
-_TABLES: dict[str, tuple[dict[str, str], dict[str, str], str, str, tuple[Counter, ...]]] = {
-    # Table: columns, what is the same in each row, column of the name, column of the value, counters.
-    "Perf": (
-        {**_COMMON, "ObjectName": "string", "InstanceName": "string", "CounterName": "string", "CounterValue": "real"},
-        {"ObjectName": "Memory", "InstanceName": "Memory"},
-        "CounterName",
-        "CounterValue",
-        (
-            ("% Used Memory", lambda machine, time: 100.0 * _used(machine, time)),
-            ("Available MBytes Memory", lambda machine, time: memory_available(machine, time) / _MIB),
-            ("Used Memory MBytes", lambda machine, time: _total(machine) * _used(machine, time) / _MIB),
-        ),
-    ),
-    "InsightsMetrics": (
-        {**_COMMON, "Origin": "string", "Namespace": "string", "Name": "string", "Val": "real", "Tags": "string"},
-        {"Origin": "vm.azm.ms", "Namespace": "Memory"},
-        "Name",
-        "Val",
-        (("AvailableMB", lambda machine, time: memory_available(machine, time) / _MIB),),
-    ),
+_SINCE = re.compile(r"TimeGenerated >= (datetime\([^)]*\))")
+_IN = re.compile(r"(\w+) in~ \((.*)\)", re.DOTALL)
+_COMPARED = re.compile(r"(\w+) (==|>=|<) (.+)")
+_AVERAGES = re.compile(r"(\w+) = avg\((\w+)\) by (\w+), (\w+) = bin\((\w+), (\d+)s\)")
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "==": lambda found, wanted: found == wanted,
+    ">=": lambda found, wanted: found >= wanted,
+    "<": lambda found, wanted: found < wanted,
 }
 
 
 class Logs:
     """The workspace that all machines write to, once a period of the metrics and as late."""
 
-    def __init__(self, arm: Arm, metrics: Metrics) -> None:
-        self._arm, self._metrics = arm, metrics
+    def __init__(self, resources: Resources, samples: Samples) -> None:
+        self._resources, self._samples = resources, samples
 
     def query(self, request: Request, names: dict[str, str]) -> Answer:
         """Answer a query. Raises ArmError BadArgumentError for what is no query that the sandbox understands."""
-        asked, now = request.object, self._arm.clock.now()
-        query = Query(str(asked.get("query", "")), now)
-        if query.table not in _TABLES:
-            raise trouble(f"Failed to resolve table expression named '{query.table}'")
-        start, end = _span(asked.get("timespan"), now)
-        since = query.since()
-        if start is None:
-            start = now - _USUAL if since is None else since
-        elif since is not None:
-            start = max(start, since)
-        rows, columns = query.run(self._rows(query.table, start, end), _TABLES[query.table][0])
-        table = {
+        text = str(body_of(request).get("query", ""))
+        table, *stages = (stage.strip() for stage in text.split("|"))
+        if table != "Perf":
+            raise _trouble(f"Failed to resolve table expression named '{table}'")
+        now, since = self._samples.clock.now(), _SINCE.search(text)
+        rows = list(self._rows(_value(since[1]) if since else now - _USUAL, now))
+        columns: Mapping[str, str] = _COLUMNS
+        for stage in stages:
+            operator, _, rest = stage.partition(" ")
+            match operator:
+                case "where":
+                    tests = [_test(condition, columns) for condition in re.split(r"\s+and\s+", rest)]
+                    rows = [row for row in rows if all(test(row) for test in tests)]
+                case "summarize":
+                    rows, columns = _averages(rest, rows)
+                case "take" if rest.isdigit():
+                    rows = rows[: int(rest)]
+                case _:
+                    raise _trouble(f"The sandbox does not understand '{stage}'.")
+        answer = {
             "name": "PrimaryResult",
             "columns": [{"name": name, "type": kind} for name, kind in columns.items()],
-            "rows": [[_cell(row.get(name), kind) for name, kind in columns.items()] for row in rows],
+            "rows": [[iso(row[c]) if kind == "datetime" else row[c] for c, kind in columns.items()] for row in rows],
         }
-        return Answer(200, {"tables": [table]})
+        return Answer(200, {"tables": [answer]})
 
-    def _rows(self, table: str, start: float, end: float) -> list[Row]:
-        _, same, name_column, value_column, counters = _TABLES[table]
-        rows: list[Row] = []
-        for machine in self._arm.resources.of(machines.KIND):
-            for sample in self._metrics.samples(machine, start, end):
-                for name, read in counters:
-                    row = {
-                        "TimeGenerated": float(sample),
-                        "Computer": machine.properties.get("osProfile", {}).get("computerName", machine.name),
-                        "_ResourceId": machine.key,
-                        **same,
-                        name_column: name,
-                        value_column: read(machine, sample + self._metrics.period / 2),
-                    }
-                    if table == "InsightsMetrics":
-                        row["Tags"] = f'{{"vm.azm.ms/memorySizeMB":{_total(machine) / _MIB:.0f}}}'
-                    rows.append(row)
-            if len(rows) > _ROWS:
-                raise trouble("The query is over too much: give it less time.")
-        return rows
+    def _rows(self, start: float, end: float) -> Iterator[Row]:
+        for machine in self._resources.of(machines.KIND):
+            about = {
+                "Computer": machine.properties.get("osProfile", {}).get("computerName", machine.name),
+                "_ResourceId": machine.key,
+                "ObjectName": "Memory",
+                "InstanceName": "Memory",
+            }
+            seen = machines.seen_by_metrics(machine)
+            for begin in self._samples.begins(machine.life, ("running",), start, end):
+                for counter, read in _COUNTERS.items():
+                    value = self._samples.read(read, seen, begin, counted=False)
+                    yield {**about, "TimeGenerated": float(begin), "CounterName": counter, "CounterValue": value}
 
 
-def _used(machine: Resource, time: float) -> float:
-    return world.memory(machines.workload_of(machine), time)
-
-
-def _total(machine: Resource) -> float:
-    return machines.size_of(machine).memory * 2.0**30
-
-
-def _span(text: object, now: float) -> tuple[float | None, float]:
-    """Read a timespan: start/end, start/duration, or a duration that ends now."""
-    if not text:
-        return None, now
-    first, _, second = str(text).partition("/")
-    try:
-        if not second:
-            return now - _length(first), now
-        if first.startswith("P"):
-            end = datetime.fromisoformat(second.replace("Z", "+00:00")).replace(tzinfo=UTC).timestamp()
-            return end - _length(first), end
-        start = datetime.fromisoformat(first.replace("Z", "+00:00")).astimezone(UTC).timestamp()
-        if second.startswith("P"):
-            return start, start + _length(second)
-        return start, datetime.fromisoformat(second.replace("Z", "+00:00")).astimezone(UTC).timestamp()
-    except ValueError:
-        raise trouble(f"{text!r} is not a timespan.") from None
-
-
-def _length(text: str) -> float:
-    found = _ALONE.fullmatch(text)
+def _test(condition: str, columns: Mapping[str, str]) -> Test:
+    condition = condition.strip()
+    found = _IN.fullmatch(condition) or _COMPARED.fullmatch(condition)
     if found is None:
-        raise ValueError(text)
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return days * 86400 + hours * 3600 + minutes * 60 + seconds
+        raise _trouble(f"The sandbox does not understand the condition '{condition}'.")
+    column = found[1]
+    if column not in columns:
+        raise _trouble(f"'where' operator: Failed to resolve column or scalar expression named '{column}'")
+    if found.re is _IN:
+        texts = {text.lower() for text in re.findall(r'"([^"]*)"', found[2])}
+        return lambda row: str(row[column]).lower() in texts
+    compare, wanted = _COMPARISONS[found[2]], _value(found[3])
+    return lambda row: compare(row[column], wanted)
 
 
-def _cell(value: Any, kind: str) -> Any:
-    return iso(value) if kind == "datetime" else value
+def _averages(text: str, rows: list[Row]) -> tuple[list[Row], dict[str, str]]:
+    found = _AVERAGES.fullmatch(text)
+    if found is None or not {found[2], found[3], found[5]} <= set(_COLUMNS):
+        raise _trouble(f"The sandbox does not understand 'summarize {text}'.")
+    name, averaged, key, bin_name, binned, seconds = found.groups()
+    groups: dict[tuple[Any, float], list[float]] = {}
+    for row in rows:
+        groups.setdefault((row[key], row[binned] // int(seconds) * int(seconds)), []).append(row[averaged])
+    result = [
+        {key: one, bin_name: begin, name: math.fsum(values) / len(values)} for (one, begin), values in groups.items()
+    ]
+    return result, {key: _COLUMNS[key], bin_name: _COLUMNS[binned], name: "real"}
+
+
+def _value(text: str) -> Any:
+    """A text in quotes, or a time."""
+    if found := re.fullmatch(r'"([^"]*)"', text):
+        return found[1]
+    try:
+        moment = datetime.fromisoformat(text.removeprefix("datetime(").removesuffix(")").replace("Z", "+00:00"))
+    except ValueError:
+        raise _trouble(f"The sandbox does not understand the value '{text}'.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _trouble(message: str) -> ArmError:
+    return ArmError("BadArgumentError", message)

@@ -1,43 +1,50 @@
 """Virtual machines: what they are made of, what they go through, and what they refuse."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from novacron_sandbox.azure.catalog import SIZES, Size, find_image
 from novacron_sandbox.azure.errors import ArmError
 from novacron_sandbox.azure.kinds import DISK, INTERFACE, MACHINE, Kind, Shown, free, must_have
-from novacron_sandbox.azure.operations import iso
-from novacron_sandbox.azure.resources import Resource, Resources
-
-# Action: states on the way, states it is refused in, states in which there is nothing to do.
-ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    "start": (("starting", "running"), (), ("starting", "running")),
-    "powerOff": (("stopping", "stopped"), (), ("stopping", "stopped", "deallocating", "deallocated")),
-    "deallocate": (("deallocating", "deallocated"), (), ("deallocating", "deallocated")),
-    "restart": (("starting", "running"), ("stopping", "stopped", "deallocating", "deallocated"), ()),
-}
+from novacron_sandbox.azure.resources import Resource, Resources, iso
+from novacron_sandbox.samples import Machine
 
 
-def size_of(machine: Resource) -> Size:
-    """Return the size of a machine."""
-    return SIZES[machine.properties["hardwareProfile"]["vmSize"].lower()]
+def seen_by_metrics(machine: Resource) -> Machine:
+    """Return what metrics are read from: its tag novacron-workload, which clouds can share, or its id, and its size."""
+    size = SIZES[machine.properties["hardwareProfile"]["vmSize"].lower()]
+    workload = machine.body.get("tags", {}).get("novacron-workload") or machine.key
+    return Machine(workload, size.vcpus, size.memory * 2.0**30)
 
 
-def workload_of(machine: Resource) -> str:
-    """Return what the world knows a machine by: its tag novacron-workload, which clouds can share, or its id."""
-    return str(machine.body.get("tags", {}).get("novacron-workload") or machine.key)
+@dataclass(frozen=True)
+class Power:
+    """An action that takes a machine through `states`: `refused` in some, and with nothing to do in those of `done`."""
+
+    name: str
+    states: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+
+    def __call__(self, machine: Resource, seconds: float) -> bool:
+        """Begin it; False when there is nothing to do. Raises ArmError when the machine cannot."""
+        state = machine.life.state
+        if state in self.refused:
+            message = f"Cannot {self.name} VM '{machine.name}' because it is not running: PowerState/{state}."
+            raise ArmError("OperationNotAllowed", message, 409)
+        if state in self.done:
+            return False
+        machine.life.change(*self.states, seconds=seconds)
+        return True
 
 
-def power(machine: Resource, action: str, seconds: float) -> bool:
-    """Begin an action of ACTIONS; False when there is nothing to do. Raises ArmError when the machine cannot."""
-    states, refused, done = ACTIONS[action]
-    state = machine.life.state
-    if state in refused:
-        message = f"Cannot {action} VM '{machine.name}' because it is not running: PowerState/{state}."
-        raise ArmError("OperationNotAllowed", message, 409)
-    if state in done:
-        return False
-    machine.life.change(*states, seconds=seconds)
-    return True
+_OFF = ("stopping", "stopped", "deallocating", "deallocated")
+ACTIONS = (
+    Power("start", ("starting", "running"), done=("starting", "running")),
+    Power("powerOff", ("stopping", "stopped"), done=_OFF),
+    Power("deallocate", ("deallocating", "deallocated"), done=("deallocating", "deallocated")),
+    Power("restart", ("starting", "running"), refused=_OFF),
+)
 
 
 def view(machine: Resource, now: float) -> dict[str, Any]:
@@ -180,8 +187,13 @@ def _show(resources: Resources, machine: Resource, shown: Shown) -> None:
     shown["properties"] |= {"vmId": machine.guid, "timeCreated": iso(machine.created)}
 
 
-def leave(resources: Resources, machine: Resource, until: float) -> None:
-    """Have go with a machine what was to be deleted with it."""
+def _begin(machine: Resource, at: float, seconds: float) -> None:
+    machine.life.change("starting", "running", seconds=seconds, at=at)
+
+
+def _end(resources: Resources, machine: Resource, until: float) -> None:
+    """Stop, and have go with the machine what was to be deleted with it."""
+    machine.life.change("stopping", "stopped", seconds=until - resources.clock.now())
     storage = machine.properties["storageProfile"]
     parts = [
         part["managedDisk"]["id"]
@@ -211,4 +223,8 @@ KIND = Kind(
     seconds=1.0,
     prepare=_prepare,
     show=_show,
+    begin=_begin,
+    end=_end,
+    view=view,
+    actions={action.name: action for action in ACTIONS},
 )

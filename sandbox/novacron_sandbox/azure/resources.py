@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from novacron_sandbox.clock import Clock
@@ -74,8 +75,9 @@ class Resources:
     """The resources that are there."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._by_key: dict[str, Resource] = {}
+        self._by_kind: dict[Kind, dict[str, Resource]] = {}
         self._uses: dict[str, set[str]] = {}
         self._users: dict[str, set[str]] = {}
         self._leaving: set[str] = set()
@@ -87,7 +89,7 @@ class Resources:
     def put(self, resource: Resource) -> None:
         """Keep a resource, new or changed."""
         self._forget_uses(resource)
-        self._by_key[resource.key] = resource
+        self._by_key[resource.key] = self._by_kind.setdefault(resource.kind, {})[resource.key] = resource
         self._uses[resource.key] = set(_ids(resource.body)) - {resource.key}
         for used in self._uses[resource.key]:
             self._users.setdefault(used, set()).add(resource.key)
@@ -101,16 +103,18 @@ class Resources:
 
     def settle(self) -> None:
         """Remove what has gone by now."""
-        now = self._clock.now()
+        now = self.clock.now()
         for key in [key for key in self._leaving if self._by_key[key].until <= now]:
             self._leaving.discard(key)
-            self._forget_uses(self._by_key.pop(key))
+            resource = self._by_key.pop(key)
+            del self._by_kind[resource.kind][key]
+            self._forget_uses(resource)
 
     def of(self, kind: "Kind", under: str = "") -> list[Resource]:
         """Return those of a kind, below an id (any case), by id."""
         prefix = under.lower() + "/"
-        found = [one for key, one in self._by_key.items() if one.kind is kind and key.startswith(prefix)]
-        return sorted(found, key=lambda one: one.key)
+        members = self._by_kind.get(kind, {})
+        return [members[key] for key in sorted(members) if key.startswith(prefix)]
 
     def users(self, identifier: str) -> Iterator[Resource]:
         """Yield those that refer to a resource by its id."""
@@ -123,12 +127,17 @@ class Resources:
 
     def clear(self) -> None:
         """Have none."""
-        for table in (self._by_key, self._uses, self._users, self._leaving):
+        for table in (self._by_key, self._by_kind, self._uses, self._users, self._leaving):
             table.clear()
 
     def _forget_uses(self, resource: Resource) -> None:
         for used in self._uses.pop(resource.key, ()):
             self._users[used].discard(resource.key)
+
+
+def iso(time: float) -> str:
+    """Return a time as ARM writes it."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _ids(value: object) -> Iterator[str]:

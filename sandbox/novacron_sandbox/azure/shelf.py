@@ -1,17 +1,20 @@
 """What can only be read: subscriptions, regions, sizes and images."""
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from novacron_sandbox.azure import catalog
-from novacron_sandbox.azure.arm import KINDS, Route
+from novacron_sandbox.azure.arm import KINDS
 from novacron_sandbox.azure.errors import ArmError
-from novacron_sandbox.azure.wire import Answer, Request
+from novacron_sandbox.azure.routes import Route
+from novacron_sandbox.wire import Answer, Request
 
 _LOCATION = re.compile(r"location eq '([^']*)'", re.IGNORECASE)
 _DISKS = ("Standard_LRS", "StandardSSD_LRS", "Premium_LRS")
-_IMAGES = ("publishers", "artifacttypes/vmimage/offers", "skus", "versions")
+_VERSIONS = (
+    "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/publishers/{publisher}"
+    "/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
+)
 
 
 class Shelf:
@@ -23,21 +26,15 @@ class Shelf:
     def routes(self) -> list[Route]:
         """Return what is answered here."""
         root = "/subscriptions/{subscription}"
-        found = [
+        return [
             Route("GET", "/subscriptions", "Subscriptions_List", self._subscriptions),
             Route("GET", root, "Subscriptions_Get", self._one),
             Route("GET", f"{root}/locations", "Subscriptions_ListLocations", self._locations),
             Route("GET", f"{root}/providers/{{namespace}}", "Providers_Get", self._provider),
             Route("GET", f"{root}/providers/Microsoft.Compute/skus", "ResourceSkus_List", self._skus),
+            Route("GET", _VERSIONS, "VirtualMachineImages_List", self._images),
+            Route("GET", f"{_VERSIONS}/{{version}}", "VirtualMachineImages_Get", self._image),
         ]
-        path = f"{root}/providers/Microsoft.Compute/locations/{{location}}"
-        for level, name in enumerate(_IMAGES):
-            path += f"/{name}"
-            operation = ("ListPublishers", "ListOffers", "ListSkus", "List")[level]
-            found.append(Route("GET", path, f"VirtualMachineImages_{operation}", self._images))
-            path += f"/{{image{level}}}"
-        found.append(Route("GET", path, "VirtualMachineImages_Get", self._image))
-        return found
 
     def _subscriptions(self, request: Request, names: dict[str, str]) -> Answer:
         return Answer(200, {"value": [self._one(request, names).value]})
@@ -89,24 +86,29 @@ class Shelf:
         return Answer(200, {"value": value})
 
     def _images(self, request: Request, names: dict[str, str]) -> Answer:
-        self._check_location(names)
-        above = [names[f"image{level}"].lower() for level in range(len(_IMAGES)) if f"image{level}" in names]
-        found: list[str] = []
-        for image, (_, _, versions) in catalog.IMAGES.items():
-            line = [image] if len(above) < 3 else [(*image, version) for version in versions]
-            found += [parts[len(above)] for parts in line if [part.lower() for part in parts[: len(above)]] == above]
+        wanted = self._wanted(names)
+        found = sorted(
+            (
+                version
+                for image, (_, _, versions) in catalog.IMAGES.items()
+                for version in versions
+                if [part.lower() for part in image] == [part.lower() for part in wanted]
+            ),
+            reverse=request.query.get("$orderby", "").lower() == "name desc",
+        )
         if not found:
             raise ArmError("NotFound", "There is no such image.", 404)
-        return Answer(200, [self._entry(request, names, name) for name in dict.fromkeys(_newest(request, found))])
+        top = request.query.get("$top", "")
+        return Answer(
+            200, [self._entry(request.path, names, version) for version in found[: int(top) if top.isdigit() else None]]
+        )
 
     def _image(self, request: Request, names: dict[str, str]) -> Answer:
-        self._check_location(names)
-        image = catalog.find_image(*(names[f"image{level}"] for level in range(len(_IMAGES))))
+        image = catalog.find_image(*self._wanted(names), names["version"])
         if image is None:
             raise ArmError("NotFound", f"Artifact: VMImage was not found at {request.path}.", 404)
         system, architecture, version = image
-        entry = self._entry(request, names, version)
-        entry["id"] = request.path.rpartition("/")[0] + f"/{version}"
+        entry = self._entry(request.path.rpartition("/")[0], names, version)
         entry["properties"] = {
             "hyperVGeneration": "V2",
             "architecture": architecture,
@@ -116,18 +118,11 @@ class Shelf:
         }
         return Answer(200, entry)
 
-    def _check_location(self, names: dict[str, str]) -> None:
+    def _wanted(self, names: dict[str, str]) -> tuple[str, str, str]:
         if names["location"].lower() not in catalog.REGIONS:
             message = f"The provided location '{names['location']}' is not available."
             raise ArmError("NoRegisteredProviderFound", message)
+        return names["publisher"], names["offer"], names["sku"]
 
-    def _entry(self, request: Request, names: dict[str, str], name: str) -> dict[str, Any]:
-        return {"id": f"{request.path}/{name}", "name": name, "location": names["location"]}
-
-
-def _newest(request: Request, names: list[str]) -> Iterable[str]:
-    """Order and cut as asked by $orderby and $top."""
-    if request.query.get("$orderby", "").lower() == "name desc":
-        names = sorted(names, reverse=True)
-    top = request.query.get("$top", "")
-    return names[: int(top)] if top.isdigit() else names
+    def _entry(self, path: str, names: dict[str, str], version: str) -> dict[str, Any]:
+        return {"id": f"{path}/{version}", "name": version, "location": names["location"]}

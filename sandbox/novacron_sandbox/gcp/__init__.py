@@ -1,6 +1,6 @@
 """Google Cloud on loopback: Compute Engine over HTTP, Monitoring over gRPC, and every way to get a token.
 
-All of it is our own: Google has no emulator of them. Types of resources are a table (resources.py); what they share is
+All of it is our own: Google has no emulator of them. Types of resources are a table (kinds.py); what they share is
 written once (compute.py), what only machines do is in instances.py. The discovery documents judge it in tests.
 """
 
@@ -39,21 +39,20 @@ def start(options: Options) -> Gcp:
     from novacron_sandbox.gcp.cloud import Cloud
     from novacron_sandbox.gcp.compute import Compute
     from novacron_sandbox.gcp.credentials import ACCOUNT, Directory
+    from novacron_sandbox.gcp.custom import CustomStore
     from novacron_sandbox.gcp.monitoring import Monitoring
     from novacron_sandbox.gcp.rpc import RpcServer
     from novacron_sandbox.recorder import Recorder
+    from novacron_sandbox.samples import Samples
 
     compute = Compute(options.clock, boot_seconds=options.boot_seconds, user=ACCOUNT)
     directory, recorder = Directory(options.folder, server.endpoint), Recorder("gcp")
-    cloud = Cloud(compute, directory, recorder)
-    monitoring = Monitoring(
-        options.clock,
-        compute.store,
-        gate=cloud.gate,
-        period=_PERIOD if options.metrics_period is None else options.metrics_period,
-        lag=_LAG if options.metrics_lag is None else options.metrics_lag,
-    )
-    rpc = RpcServer(monitoring, directory, cloud.faults, cloud.ledger, recorder)
+    written = CustomStore(options.clock)
+    cloud = Cloud(compute, directory, recorder, written)
+    period = _PERIOD if options.metrics_period is None else options.metrics_period
+    lag = _LAG if options.metrics_lag is None else options.metrics_lag
+    monitoring = Monitoring(compute.store, Samples(options.clock, period, lag), written, cloud.front.gate)
+    rpc = RpcServer(monitoring, directory, cloud.front, recorder)
     server.start(cloud)
     metadata.start(cloud.metadata)
     ready = {

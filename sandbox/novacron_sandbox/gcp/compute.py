@@ -1,24 +1,29 @@
 """Compute Engine's API: any type of the table is listed, read, made, labelled and deleted in the same few ways."""
 
 import re
-from typing import Any, NamedTuple
-from uuid import UUID
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID, uuid4
 
 from novacron_sandbox.clock import Clock
 from novacron_sandbox.gcp import catalog, instances
-from novacron_sandbox.gcp.errors import GoogleError, invalid, not_found
+from novacron_sandbox.gcp.errors import GoogleError, invalid, not_done, not_found
 from novacron_sandbox.gcp.filters import Filter
-from novacron_sandbox.gcp.operations import Operations
-from novacron_sandbox.gcp.pages import only, page
-from novacron_sandbox.gcp.resources import ROOT, TYPES, Resource, Store, Type, fingerprint, timestamp
-from novacron_sandbox.gcp.wire import Request
+from novacron_sandbox.gcp.kinds import TYPES
+from novacron_sandbox.gcp.resources import ROOT, Body, Change, Resource, Store, Type, fingerprint, timestamp
+from novacron_sandbox.pages import BadTokenError, page
+from novacron_sandbox.wire import Request
+
+T = TypeVar("T")
+MAX_RESULTS = 500
 
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _PLACES = ("zones", "regions")
-# Verbs that replace a part of a machine which has a fingerprint of its own.
-_PARTS = {"setTags": "tags", "setMetadata": "metadata"}
-# What takes as long as a machine's boot; the rest is done in a quarter of it.
+# What takes as long as its type says; the rest is done in a quarter of a boot.
 _SLOW = ("insert", "delete", "start", "stop", "suspend", "resume")
+# A wait answers after about two minutes even when nothing is done.
+_LONGEST_WAIT = 120.0
 
 
 class Target(NamedTuple):
@@ -46,13 +51,13 @@ class Target(NamedTuple):
 
 def target_of(request: Request) -> Target:
     """Return what a request to /compute/v1/projects/... is about. Raises GoogleError notFound for no such path."""
-    project, *rest = request.path[3:] or ("",)
+    project, *rest = request.parts[3:] or ("",)
     reads = request.method == "GET"
     match rest:
         case [] if reads and project:
             return Target(project, "", "projects", project, "get")
         case ["aggregated", collection] if reads:
-            return Target(project, "global" if collection == "operations" else "", collection, "", "aggregatedList")
+            return Target(project, "", collection, "", "aggregatedList")
         case ["global", "images", "family", family] if reads:
             return Target(project, "global", "images", family, "getFromFamily")
         case ["zones" | "regions" as collection] if reads:
@@ -64,7 +69,7 @@ def target_of(request: Request) -> Target:
         case ["zones" | "regions" as home, where, collection, *tail]:
             place = f"{home}/{where}"
         case _:
-            raise not_found("/".join(request.path))
+            raise not_found(request.path)
     match request.method, tail:
         case "GET", []:
             return Target(project, place, collection, "", "list")
@@ -76,16 +81,15 @@ def target_of(request: Request) -> Target:
             return Target(project, place, collection, name, "delete")
         case "POST", [name, verb]:
             return Target(project, place, collection, name, verb)
-    raise not_found("/".join(request.path))
+    raise not_found(request.path)
 
 
 class Compute:
     """One project and the public images. To be called by one thread at a time, but for `wait`."""
 
     def __init__(self, clock: Clock, *, boot_seconds: float, user: str) -> None:
-        self.store = Store(clock)
-        self.operations = Operations(clock, user)
-        self._boot = boot_seconds
+        self.store = Store(clock, TYPES)
+        self._boot, self._user = boot_seconds, user
         # requestId: what was asked, and the path of the operation that answered.
         self._requests: dict[str, tuple[object, str]] = {}
         catalog.fill(self.store)
@@ -94,62 +98,68 @@ class Compute:
         """Forget all but what was there from the start."""
         self.store.remove(catalog.KEPT)
         catalog.fill_project(self.store)
-        self.operations.clear()
         self._requests.clear()
 
-    def read(self, target: Target, query: dict[str, str]) -> dict[str, Any]:
-        """Answer get, list, aggregatedList and getFromFamily."""
+    def read(self, target: Target, query: dict[str, str]) -> Body:
+        """Answer get, list, aggregatedList and getFromFamily; `fields` cuts an answer to the names it lists."""
         self._check_place(target)
         found = self._found(target, query)
-        return only(query["fields"], found) if query.get("fields") else found
+        fields = query.get("fields", "").split(",") if query.get("fields") else list(found)
+        return {name: found[name] for name in fields if name in found}
 
-    def wait(self, target: Target) -> dict[str, Any]:
-        """Answer operations.wait; any thread may."""
-        return self.operations.wait(f"{target.path}/{target.name}")
+    def wait(self, target: Target) -> Body:
+        """Answer operations.wait: once it is done, or after two minutes. Any thread may call."""
+        operation, latest = self.store.get(f"{target.path}/{target.name}"), time.monotonic() + _LONGEST_WAIT
+        while operation.state != "DONE" and time.monotonic() < latest:
+            time.sleep(0.01)
+        return operation.view()
 
-    def change(self, target: Target, request: Request, *, exhausted: bool = False) -> tuple[dict[str, Any], bool]:
+    def change(self, target: Target, request: Request, *, exhausted: bool = False) -> tuple[Body, bool]:
         """Begin a change and return its operation, and whether it is a new one.
 
         A requestId that was seen is answered with the operation of then. `exhausted`: no machine is left in the zone.
         Raises GoogleError for what the cloud refuses.
         """
         self._check_place(target)
-        try:
-            body = request.json() or {}
-        except ValueError:
-            raise GoogleError(400, "parseError", "Parse Error") from None
+        if request.body and request.json is None:
+            raise GoogleError(400, "parseError", "Parse Error")
+        body, number = request.json or {}, request.query.get("requestId", "")
         if target.collection == "operations" and target.verb == "delete":
-            self.operations.delete(f"{target.path}/{target.name}")
+            self.store.get(f"{target.path}/{target.name}").leave(seconds=0.0)
             return {}, True
-        number = request.query.get("requestId", "")
         asked = [target, body]
         if number:
             _check_request_id(number)
             if number in self._requests:
                 before, path = self._requests[number]
                 if before != asked:
-                    message = f"Invalid value for field 'requestId': '{number}'. It was used for another request."
-                    raise GoogleError(400, "invalid", message)
-                return self.operations.get(path), False
+                    raise invalid("requestId", number, "It was used for another request.")
+                return self.store.get(path).view(), False
         kind = TYPES.get(target.collection)
-        if kind is None or not kind.writable or (kind.home or "global") != target.place.partition("/")[0]:
-            raise GoogleError(501, "notImplemented", f"The sandbox does not do {target.action}.")
-        resource, error = self._carry_out(kind, target, body, request.query, exhausted)
-        slow = target.collection == "instances" and target.verb in _SLOW
-        path = self.operations.begin(
-            target.project,
-            target.place,
-            target.verb,
-            resource.path,
-            number=self.store.number(),
-            target_id=resource.body["id"],
-            seconds=self._boot if slow else self._boot / 4,
-            request_id=number,
-            error=error,
-        )
+        if kind is None or not kind.writable or kind.home != target.place.partition("/")[0]:
+            raise not_done(target.action)
+        seconds = self._boot * (kind.seconds if target.verb in _SLOW else 0.25)
+        resource, failed = self._carry_out(kind, target, Change(target.verb, body, request.query, seconds, exhausted))
+        operation = self._begin(target, resource, number, seconds)
+        if failed:
+            operation.found = _exhausted(target)
         if number:
-            self._requests[number] = asked, path
-        return self.operations.get(path), True
+            self._requests[number] = asked, operation.path
+        return operation.view(), True
+
+    def _begin(self, target: Target, resource: Resource, number: str, seconds: float) -> Resource:
+        now = self.store.clock.now()
+        name = f"operation-{int(now * 1000)}-{uuid4()}"
+        body = {
+            "operationType": target.verb,
+            "targetLink": ROOT + resource.path,
+            "targetId": resource.body["id"],
+            "user": self._user,
+            "insertTime": timestamp(now),
+            "startTime": timestamp(now),
+            **({"clientOperationId": number} if number else {}),
+        }
+        return self.store.new(f"projects/{target.project}/{target.place}/operations/{name}", body, seconds=seconds)
 
     def _check_place(self, target: Target) -> None:
         if target.project != catalog.PROJECT and (target.collection, target.place) != ("images", "global"):
@@ -158,14 +168,12 @@ class Compute:
         if home in _PLACES and self.store.find(f"projects/{target.project}/{target.place}") is None:
             raise invalid(home[:-1], name, f"Unknown {home[:-1]}.")
 
-    def _found(self, target: Target, query: dict[str, str]) -> dict[str, Any]:
+    def _found(self, target: Target, query: dict[str, str]) -> Body:
         if target.collection == "projects":
             return catalog.project()
-        if target.collection == "operations":
-            return self._found_operations(target, query)
         kind = TYPES.get(target.collection)
         if kind is None:
-            raise GoogleError(501, "notImplemented", f"The sandbox does not do {target.action}.")
+            raise not_done(target.action)
         path = f"{target.path}/{target.name}"
         match target.verb:
             case "get" if target.collection == "machineTypes":
@@ -181,123 +189,72 @@ class Compute:
                 return self._aggregated(kind, target, query)
         passes = _filter(query)
         chosen = [one for one in self.store.collection(target.path) if passes(one)]
-        newest_first = query.get("orderBy") == "creationTimestamp desc"
-        if newest_first:
-            chosen.sort(key=lambda one: (_minus(one.body["creationTimestamp"]), one.name))
-        found, following = page(
-            chosen,
-            lambda one: [_minus(one.body["creationTimestamp"]) if newest_first else "", one.name],
-            query,
-            target.path,
-        )
+        found, following = _page(chosen, lambda one: one.name, query, target.path)
         return _listed(f"{kind.kind}List", target.path, [one.view() for one in found], following)
 
-    def _found_operations(self, target: Target, query: dict[str, str]) -> dict[str, Any]:
-        if target.verb == "get":
-            return self.operations.get(f"{target.path}/{target.name}")
-        if target.verb != "list":
-            raise GoogleError(501, "notImplemented", f"The sandbox does not do {target.action}.")
+    def _aggregated(self, kind: Type, target: Target, query: dict[str, str]) -> Body:
         passes = _filter(query)
-        chosen = [one for one in self.operations.list(target.path) if passes(one)]
-        found, following = page(chosen, lambda one: [one["name"]], query, target.path)
-        return _listed("compute#operationList", target.path, list(found), following)
-
-    def _aggregated(self, kind: Type, target: Target, query: dict[str, str]) -> dict[str, Any]:
-        passes = _filter(query)
-        places: dict[str, list[dict[str, Any]]] = {}
+        places: dict[str, list[Body]] = {}
         chosen: list[tuple[str, Resource]] = []
         for place, members in self.store.everywhere(target.project, kind.collection):
             places[place] = []
             chosen += [(place, one) for one in members if passes(one)]
-        found, following = page(chosen, lambda one: [one[0], one[1].name], query, f"aggregated/{kind.collection}")
+        path = f"projects/{target.project}/aggregated/{kind.collection}"
+        found, following = _page(chosen, lambda one: [one[0], one[1].name], query, path)
         for place, one in found:
             places[place].append(one.view())
-        items: dict[str, Any] = {
+        items = {
             place: {kind.collection: members} if members else _nothing_in(place) for place, members in places.items()
         }
-        path = f"projects/{target.project}/aggregated/{kind.collection}"
         return _listed(f"{kind.kind}AggregatedList", path, items, following)
 
-    def _carry_out(
-        self, kind: Type, target: Target, body: dict[str, Any], query: dict[str, str], exhausted: bool
-    ) -> tuple[Resource, tuple[str, str, int, str] | None]:
-        """Carry out a change, and return what it is about and the error that its operation is to end with."""
+    def _carry_out(self, kind: Type, target: Target, asked: Change) -> tuple[Resource, bool]:
+        """Carry out a change, and return what it is about and whether its operation is to fail."""
         if target.verb == "insert":
-            resource = self._insert(kind, target, body)
-            if exhausted:
-                instances.release(self.store, resource, seconds=self._boot)
-                resource.leave(resource.state, seconds=self._boot)
-            return resource, _exhausted(target) if exhausted else None
+            resource = self._insert(target, asked)
+            if asked.exhausted:
+                self._end(resource, asked.seconds)
+            return resource, asked.exhausted
         resource = self.store.get(f"{target.path}/{target.name}")
         if resource.leaving:
             raise instances.not_ready(resource)
-        machine = target.collection == "instances"
         if target.verb == "delete":
-            self._delete(resource)
+            self._delete(resource, asked.seconds)
         elif target.verb == "setLabels" and kind.labelled:
-            self._set_labels(resource, body)
-        elif machine and target.verb in instances.MOVES:
-            if exhausted:
-                instances.check_move(resource, target.verb)
-                return resource, _exhausted(target)
-            self._move(resource, target, body)
-        elif machine and target.verb in _PARTS:
-            part = _PARTS[target.verb]
-            if body.get("fingerprint") != resource.body[part]["fingerprint"]:
-                raise _changed("Supplied fingerprint does not match current metadata fingerprint.")
-            resource.body[part] = {**body, "fingerprint": fingerprint(body.get("items", []))}
-        elif machine and target.verb == "setDeletionProtection":
-            resource.body["deletionProtection"] = query.get("deletionProtection", "true") == "true"
-        else:
-            raise GoogleError(501, "notImplemented", f"The sandbox does not do {target.action}.")
-        return resource, None
+            self._set_labels(resource, asked.body)
+        elif not kind.change(self.store, resource, asked):
+            raise not_done(target.action)
+        return resource, asked.exhausted and target.verb in instances.MOVES
 
-    def _insert(self, kind: Type, target: Target, body: dict[str, Any]) -> Resource:
-        name = str(body.get("name", ""))
+    def _insert(self, target: Target, asked: Change) -> Resource:
+        name = str(asked.body.get("name", ""))
         if not _NAME.fullmatch(name):
             raise invalid("resource.name", name, f"Must be a match of regex '{_NAME.pattern}'")
         path = f"{target.path}/{name}"
         if self.store.find(path) is not None:
             raise GoogleError(409, "alreadyExists", f"The resource '{path}' already exists")
-        instances.check_labels(body.get("labels", {}))
-        place, seconds = target.path.rpartition("/")[0], self._boot
-        if kind.collection == "instances":
-            body = instances.complete(self.store, place, body, seconds=seconds / 4)
-        elif kind.collection == "disks":
-            body, seconds = instances.complete_disk(self.store, place, body), seconds / 4
-        return self.store.new(path, body, seconds=seconds)
+        instances.check_labels(asked.body.get("labels", {}))
+        return self.store.make(path, asked.body, seconds=asked.seconds)
 
-    def _delete(self, resource: Resource) -> None:
+    def _delete(self, resource: Resource, seconds: float) -> None:
         if resource.body.get("deletionProtection"):
             message = "Invalid resource usage: 'Resource cannot be deleted if it's protected against deletion.'."
             raise GoogleError(400, "cannotDeleteProtectedResource", message)
         if users := resource.body.get("users"):
-            message = (
-                f"The {resource.kind.collection[:-1]} resource '{resource.path}' is already being used by '{users[0]}'"
-            )
+            message = f"The {resource.kind.kind} resource '{resource.path}' is already being used by '{users[0]}'"
             raise GoogleError(400, "resourceInUseByAnotherResource", message)
-        if resource.kind.collection == "instances":
-            instances.release(self.store, resource, seconds=self._boot)
-            resource.leave("STOPPING", seconds=self._boot)
-        else:
-            resource.leave("DELETING", seconds=self._boot / 4)
+        self._end(resource, seconds)
 
-    def _set_labels(self, resource: Resource, body: dict[str, Any]) -> None:
+    def _end(self, resource: Resource, seconds: float) -> None:
+        resource.kind.release(self.store, resource, seconds)
+        resource.leave(seconds=seconds)
+
+    def _set_labels(self, resource: Resource, body: Body) -> None:
         labels = body.get("labels", {})
         if body.get("labelFingerprint") != resource.body["labelFingerprint"]:
-            raise _changed("Labels fingerprint either invalid or resource labels have changed")
+            raise instances.changed("Labels fingerprint either invalid or resource labels have changed")
         instances.check_labels(labels)
         resource.body |= {"labels": labels, "labelFingerprint": fingerprint(labels)}
-
-    def _move(self, machine: Resource, target: Target, body: dict[str, Any]) -> None:
-        move = instances.check_move(machine, target.verb)
-        if target.verb == "setMachineType":
-            place = target.path.rpartition("/")[0]
-            size = instances.machine_type_of(self.store, place, str(body.get("machineType", "")))
-            machine.body["machineType"] = size["selfLink"]
-        if move.states and machine.state in move.sources:
-            machine.life.change(*move.states, seconds=self._boot / (len(move.states) - 1))
-            machine.body[move.stamp] = timestamp(self.store.clock.now())
 
 
 def _check_request_id(number: str) -> None:
@@ -309,8 +266,8 @@ def _check_request_id(number: str) -> None:
         raise invalid("requestId", number, "Must be a valid UUID that is not zero.")
 
 
-def _filter(query: dict[str, str]) -> Any:
-    """Return what tells whether a resource, or a view of one, passes the filter of a query."""
+def _filter(query: dict[str, str]) -> Callable[[Resource], bool]:
+    """Return what tells whether a resource passes the filter of a query."""
     text = query.get("filter", "")
     if not text:
         return lambda one: True
@@ -318,7 +275,11 @@ def _filter(query: dict[str, str]) -> Any:
         asked = Filter(text)
     except ValueError as refusal:
         raise invalid("filter", text, f"Invalid list filter expression: {refusal}.") from None
-    return lambda one: asked.passes(lambda field: _field(one if isinstance(one, dict) else one.view(), field))
+    return lambda one: _passes(asked, one.view())
+
+
+def _passes(asked: Filter, view: Body) -> bool:
+    return asked.passes(lambda field: _field(view, field))
 
 
 def _field(view: Any, field: str) -> object:
@@ -327,29 +288,32 @@ def _field(view: Any, field: str) -> object:
     return view
 
 
-def _listed(kind: str, path: str, items: Any, following: str) -> dict[str, Any]:
-    answer = {"kind": kind, "id": path, "items": items, "selfLink": ROOT + path}
+def _page(items: Sequence[T], key: Callable[[T], Any], query: dict[str, str], path: str) -> tuple[Sequence[T], str]:
+    asked = query.get("maxResults", str(MAX_RESULTS))
+    if not asked.isdigit() or int(asked) > MAX_RESULTS:
+        raise invalid("maxResults", asked, f"Values must be within the range: [0, {MAX_RESULTS}]")
+    token, same = query.get("pageToken"), [path, query.get("filter", "")]
+    try:
+        return page(items, key, limit=int(asked) or MAX_RESULTS, token=token, query=same)
+    except BadTokenError:
+        raise invalid("pageToken", token, "Invalid page token.") from None
+
+
+def _listed(kind: str, path: str, items: Any, following: str) -> Body:
+    answer = {"kind": f"compute#{kind}", "id": path, "items": items, "selfLink": ROOT + path}
     return {**answer, "nextPageToken": following} if following else answer
 
 
-def _nothing_in(place: str) -> dict[str, Any]:
+def _nothing_in(place: str) -> Body:
     message = f"There are no results for scope '{place}' on this page."
     data = [{"key": "scope", "value": place}]
     return {"warning": {"code": "NO_RESULTS_ON_PAGE", "message": message, "data": data}}
 
 
-def _exhausted(target: Target) -> tuple[str, str, int, str]:
+def _exhausted(target: Target) -> Body:
     message = (
         f"The zone 'projects/{target.project}/{target.place}' does not have enough resources available to fulfill the"
         " request.  Try a different zone, or try again later."
     )
-    return "ZONE_RESOURCE_POOL_EXHAUSTED", message, 503, "SERVICE UNAVAILABLE"
-
-
-def _changed(message: str) -> GoogleError:
-    return GoogleError(412, "conditionNotMet", message)
-
-
-def _minus(text: str) -> list[int]:
-    """A key by which later texts come first."""
-    return [-ord(sign) for sign in text]
+    error = {"errors": [{"code": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": message}]}
+    return {"error": error, "httpErrorStatusCode": 503, "httpErrorMessage": "SERVICE UNAVAILABLE"}

@@ -2,7 +2,9 @@
 
 import grpc
 
-from novacron_sandbox.gcp.wire import Answer
+from novacron_sandbox.faults import PAGE, Fault
+from novacron_sandbox.server import CutConnectionError
+from novacron_sandbox.wire import Answer
 
 _STATUS = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -17,7 +19,7 @@ _STATUS = {
 class GoogleError(Exception):
     """A refusal with Google's HTTP status and reason."""
 
-    def __init__(self, code: int, reason: str, message: str, *, domain: str = "global") -> None:
+    def __init__(self, code: int, reason: str, message: str, domain: str = "global") -> None:
         super().__init__(message)
         self.code, self.reason, self.message, self.domain = code, reason, message, domain
 
@@ -28,7 +30,7 @@ class GoogleError(Exception):
         if self.code in (401, 403, 503):
             error["status"] = _STATUS[self.code].name
         headers = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/"'} if self.code == 401 else {}
-        return Answer({"error": error}, self.code, headers=headers)
+        return Answer(self.code, {"error": error}, headers)
 
     @property
     def status(self) -> grpc.StatusCode:
@@ -46,6 +48,36 @@ def not_found(path: str) -> GoogleError:
     return GoogleError(404, "notFound", f"The resource '{path}' was not found")
 
 
+def not_done(action: str) -> GoogleError:
+    """Return that the sandbox has no such method."""
+    return GoogleError(501, "notImplemented", f"The sandbox does not do {action}.")
+
+
 def not_authenticated(message: str = "Invalid Credentials", reason: str = "authError") -> GoogleError:
     """Return the refusal of a token that is missing, unknown or over."""
     return GoogleError(401, reason, message)
+
+
+# What the faults of novacron_sandbox.faults are refused with. "capacity" is accepted: its operation fails.
+_FAULTS: dict[str, tuple[int, str, str, str]] = {
+    "throttle": (403, "rateLimitExceeded", "Rate Limit Exceeded", "usageLimits"),
+    "denied": (403, "forbidden", "Required permission is missing for the project", "global"),
+    "quota": (403, "quotaExceeded", "Quota 'CPUS' exceeded.  Limit: 24.0 in region us-central1.", "global"),
+    "expired": (401, "authError", "Invalid Credentials", "global"),
+    "html500": (500, "backendError", "Internal error encountered.", "global"),
+}
+_UNAVAILABLE = (503, "backendError", "The service is currently unavailable.", "global")
+
+
+def refusal(fault: Fault) -> GoogleError:
+    """Return what a fault is refused with, also the kinds that are no refusals over HTTP."""
+    return GoogleError(*_FAULTS.get(fault.kind, _UNAVAILABLE))
+
+
+def spoilt(fault: Fault) -> Answer:
+    """Return what the caller gets to see over HTTP. Raises CutConnectionError to have it see nothing."""
+    if fault.kind == "reset":
+        raise CutConnectionError
+    if fault.kind == "html500":
+        return Answer(500, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
+    return refusal(fault).answer()

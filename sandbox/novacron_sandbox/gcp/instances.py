@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from novacron_sandbox.gcp import catalog
 from novacron_sandbox.gcp.errors import GoogleError, invalid, not_found
-from novacron_sandbox.gcp.resources import ROOT, Resource, Store, fingerprint, timestamp
+from novacron_sandbox.gcp.resources import ROOT, Body, Change, Resource, Store, fingerprint, timestamp
 
 _ON = ("PROVISIONING", "STAGING", "RUNNING")
 _SETTLED = ("RUNNING", "TERMINATED", "SUSPENDED")
@@ -30,16 +30,58 @@ MOVES = {
 }
 
 
-def check_move(machine: Resource, verb: str) -> Move:
-    """Return the change of that name. Raises GoogleError for a machine that is in no state for it."""
-    move = MOVES[verb]
-    if machine.state in (*move.sources, *move.already):
-        return move
-    if machine.state not in _SETTLED:
-        raise not_ready(machine)
-    states = " or ".join("STOPPED" if state == "TERMINATED" else state for state in move.sources)
-    message = f"Invalid resource usage: 'Instance should be in the {states} state.'."
-    raise GoogleError(400, "invalidResourceUsage", message)
+# Verbs that replace a part which has a fingerprint of its own.
+_PARTS = {"setTags": "tags", "setMetadata": "metadata"}
+
+
+def change(store: Store, machine: Resource, asked: Change) -> bool:
+    """Carry out a verb that only machines have; False for one that they have not. Raises GoogleError."""
+    if asked.verb in MOVES:
+        _move(store, machine, MOVES[asked.verb], asked)
+    elif asked.verb in _PARTS:
+        part = _PARTS[asked.verb]
+        if asked.body.get("fingerprint") != machine.body[part]["fingerprint"]:
+            raise changed("Supplied fingerprint does not match current metadata fingerprint.")
+        machine.body[part] = _with_fingerprint(asked.body)
+    elif asked.verb == "setDeletionProtection":
+        machine.body["deletionProtection"] = asked.query.get("deletionProtection", "true") == "true"
+    else:
+        return False
+    return True
+
+
+def _move(store: Store, machine: Resource, move: Move, asked: Change) -> None:
+    if machine.state not in (*move.sources, *move.already):
+        if machine.state not in _SETTLED:
+            raise not_ready(machine)
+        states = " or ".join("STOPPED" if state == "TERMINATED" else state for state in move.sources)
+        message = f"Invalid resource usage: 'Instance should be in the {states} state.'."
+        raise GoogleError(400, "invalidResourceUsage", message)
+    if asked.exhausted:
+        return
+    if asked.verb == "setMachineType":
+        size = machine_type_of(store, machine.path.rpartition("/instances/")[0], asked.body.get("machineType", ""))
+        machine.body["machineType"] = size["selfLink"]
+    if move.states and machine.state in move.sources:
+        machine.life.change(*move.states, seconds=asked.seconds / (len(move.states) - 1))
+        machine.body[move.stamp] = timestamp(store.clock.now())
+
+
+def show(machine: Resource, shown: Body) -> None:
+    """Leave out what a machine that is off has given back: its ephemeral addresses."""
+    if machine.state not in ("TERMINATED", "SUSPENDED"):
+        return
+    shown["networkInterfaces"] = [
+        {**nic, "accessConfigs": [{k: v for k, v in one.items() if k != "natIP"} for one in nic["accessConfigs"]]}
+        if "accessConfigs" in nic
+        else nic
+        for nic in machine.body["networkInterfaces"]
+    ]
+
+
+def changed(message: str) -> GoogleError:
+    """Return that what a caller knows is out of date."""
+    return GoogleError(412, "conditionNotMet", message)
 
 
 def not_ready(resource: Resource) -> GoogleError:
@@ -79,7 +121,7 @@ def machine_type_of(store: Store, zone: str, link: str) -> dict[str, Any]:
     return found
 
 
-def complete(store: Store, zone: str, body: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+def prepare(store: Store, zone: str, body: Body, seconds: float) -> Body:
     """Return the body of a new machine with what the cloud adds, and make the disks it asks for.
 
     Raises GoogleError, before anything is made, for what the cloud refuses.
@@ -99,7 +141,7 @@ def complete(store: Store, zone: str, body: dict[str, Any], *, seconds: float) -
     machine = f"{ROOT}{zone}/instances/{name}"
     for disk in disks:
         if disk.new is not None:
-            store.new(disk.path, disk.new, seconds=seconds)
+            store.new(disk.path, disk.new, seconds=seconds / 4)
         store.get(disk.path).body.setdefault("users", []).append(machine)
     spot = body.get("scheduling", {}).get("provisioningModel") == "SPOT" or body.get("scheduling", {}).get(
         "preemptible"
@@ -130,7 +172,7 @@ def complete(store: Store, zone: str, body: dict[str, Any], *, seconds: float) -
     }
 
 
-def release(store: Store, machine: Resource, *, seconds: float) -> None:
+def release(store: Store, machine: Resource, seconds: float) -> None:
     """Let go of a machine's disks: those that go with it go, the others are free again."""
     for attached in machine.body["disks"]:
         disk = store.find(path_of(attached["source"], ""))
@@ -138,10 +180,10 @@ def release(store: Store, machine: Resource, *, seconds: float) -> None:
             continue
         disk.body["users"] = [user for user in disk.body.get("users", ()) if user != machine.body["selfLink"]]
         if attached.get("autoDelete"):
-            disk.leave("DELETING", seconds=seconds)
+            disk.leave(seconds=seconds)
 
 
-def complete_disk(store: Store, zone: str, body: dict[str, Any]) -> dict[str, Any]:
+def prepare_disk(store: Store, zone: str, body: Body, seconds: float = 0.0) -> Body:
     """Return the body of a new disk with what the cloud adds. Raises GoogleError for what the cloud refuses."""
     project = zone.split("/")[1]
     kind = path_of(body.get("type") or f"{zone}/diskTypes/pd-standard", project)
@@ -179,7 +221,7 @@ def _disk(store: Store, zone: str, machine: str, index: int, asked: dict[str, An
             raise GoogleError(409, "alreadyExists", f"The resource '{path}' already exists")
         fields = {"sizeGb": "diskSizeGb", "type": "diskType", "sourceImage": "sourceImage", "labels": "labels"}
         given = {field: params[source] for field, source in fields.items() if params.get(source)}
-        new = body = complete_disk(store, zone, {"name": name, **given})
+        new = body = prepare_disk(store, zone, {"name": name, **given})
     else:
         path = path_of(asked.get("source", ""), zone.split("/")[1])
         body = store.get(path).body

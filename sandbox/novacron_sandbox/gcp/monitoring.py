@@ -1,4 +1,4 @@
-"""Cloud Monitoring: the world seen through samples, alignment and lag, over gRPC. Nothing is stored."""
+"""Cloud Monitoring: the world seen through samples, alignment and lag, over gRPC; and what callers wrote."""
 
 import math
 import threading
@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from google.cloud import monitoring_v3
 
 from novacron_sandbox import world
-from novacron_sandbox.clock import Clock
-from novacron_sandbox.gcp import catalog
-from novacron_sandbox.gcp.errors import GoogleError, not_found
+from novacron_sandbox.gcp import catalog, custom
+from novacron_sandbox.gcp.errors import GoogleError, invalid, not_found
 from novacron_sandbox.gcp.filters import Filter
-from novacron_sandbox.gcp.pages import make_token, read_token
 from novacron_sandbox.gcp.resources import Resource, Store
+from novacron_sandbox.pages import BadTokenError, make_token, read_token
+from novacron_sandbox.samples import Machine, Read, Samples, activity, memory_used
 
 PREFIX = "compute.googleapis.com/"
 MAX_PAGE = 100_000
@@ -24,21 +24,13 @@ _GAUGE, _DELTA = 1, 2
 _INT64, _DOUBLE = 2, 3
 
 
-class Machine(NamedTuple):
-    """What a metric is read from."""
-
-    workload: str
-    vcpus: int
-    memory: float  # bytes
-
-
 class Metric(NamedTuple):
     """A metric: what is read at a moment; what is counted (a DELTA) grows with the length of its period.
 
     `each_disk` gives every disk its own series with an even share; only machine types that begin with `family` have it.
     """
 
-    read: Callable[[Machine, float], float]
+    read: Read
     unit: str
     counted: bool = False
     whole: bool = False
@@ -46,39 +38,26 @@ class Metric(NamedTuple):
     family: str = ""
 
 
-def _activity(field: str) -> Callable[[Machine, float], float]:
-    index = world.Activity._fields.index(field)
-    return lambda machine, time: world.activity(machine.workload, machine.vcpus, time)[index]
-
-
-def _disk(field: str, unit: str) -> Metric:
-    return Metric(_activity(field), unit, counted=True, whole=True, each_disk=True)
-
-
-def _network(field: str, unit: str) -> Metric:
-    return Metric(_activity(field), unit, counted=True, whole=True)
+def _cpu_seconds(machine: Machine, time: float) -> float:
+    return world.activity(machine.workload, machine.vcpus, time).cpu * machine.vcpus
 
 
 METRICS = {
     f"{PREFIX}instance/{name}": metric
     for name, metric in {
-        "cpu/utilization": Metric(_activity("cpu"), "10^2.%"),
+        "cpu/utilization": Metric(activity("cpu"), "10^2.%"),
         "cpu/reserved_cores": Metric(lambda machine, time: float(machine.vcpus), "1"),
-        "cpu/usage_time": Metric(
-            lambda m, time: world.activity(m.workload, m.vcpus, time).cpu * m.vcpus, "s{CPU}", True
-        ),
-        "disk/read_bytes_count": _disk("read_bytes", "By"),
-        "disk/write_bytes_count": _disk("written_bytes", "By"),
-        "disk/read_ops_count": _disk("read_operations", "1"),
-        "disk/write_ops_count": _disk("write_operations", "1"),
-        "memory/balloon/ram_used": Metric(
-            lambda m, time: world.memory(m.workload, time) * m.memory, "By", whole=True, family="e2-"
-        ),
-        "memory/balloon/ram_size": Metric(lambda m, time: m.memory, "By", whole=True, family="e2-"),
-        "network/received_bytes_count": _network("received_bytes", "By"),
-        "network/received_packets_count": _network("received_packets", "1"),
-        "network/sent_bytes_count": _network("sent_bytes", "By"),
-        "network/sent_packets_count": _network("sent_packets", "1"),
+        "cpu/usage_time": Metric(_cpu_seconds, "s{CPU}", counted=True),
+        "disk/read_bytes_count": Metric(activity("read_bytes"), "By", True, True, True),
+        "disk/write_bytes_count": Metric(activity("written_bytes"), "By", True, True, True),
+        "disk/read_ops_count": Metric(activity("read_operations"), "1", True, True, True),
+        "disk/write_ops_count": Metric(activity("write_operations"), "1", True, True, True),
+        "memory/balloon/ram_used": Metric(memory_used, "By", whole=True, family="e2-"),
+        "memory/balloon/ram_size": Metric(lambda machine, time: machine.memory, "By", whole=True, family="e2-"),
+        "network/received_bytes_count": Metric(activity("received_bytes"), "By", True, True),
+        "network/received_packets_count": Metric(activity("received_packets"), "1", True, True),
+        "network/sent_bytes_count": Metric(activity("sent_bytes"), "By", True, True),
+        "network/sent_packets_count": Metric(activity("sent_packets"), "1", True, True),
         "uptime": Metric(lambda machine, time: 1.0, "s", counted=True),
     }.items()
 }
@@ -92,78 +71,52 @@ class Series(NamedTuple):
 
 
 class Monitoring:
-    """ListTimeSeries and ListMetricDescriptors: samples of `period` seconds, published `lag` seconds after they end."""
+    """ListTimeSeries over the machines of the store, which is read with `gate` held."""
 
-    def __init__(self, clock: Clock, store: Store, *, gate: threading.Lock, period: int, lag: float) -> None:
-        self._clock, self._store, self._gate, self._period, self._lag = clock, store, gate, period, lag
-        self._offsets = world.moments(period)
+    def __init__(self, store: Store, samples: Samples, written: custom.CustomStore, gate: threading.Lock) -> None:
+        self._store, self._samples, self._gate = store, samples, gate
+        self.custom = written
 
     def list_time_series(self, asked: Any) -> Any:
         """Answer ListTimeSeries. Raises GoogleError."""
-        self._check_name(asked.name)
+        if asked.name not in (f"projects/{catalog.PROJECT}", f"projects/{catalog.PROJECT_NUMBER}"):
+            raise not_found(asked.name)
         wanted = _filter(asked.filter)
         name = _metric_of(wanted)
-        metric = METRICS[name]
-        start = asked.interval.start_time.seconds + asked.interval.start_time.nanos / 1e9
         end = asked.interval.end_time.seconds
-        if not end or (asked.interval.HasField("start_time") and start > end):
+        # Without a start, the interval is its end.
+        begin = asked.interval.start_time
+        start = begin.seconds + begin.nanos / 1e9 if asked.interval.HasField("start_time") else end - 1e-3
+        if not end or start > end:
             raise _bad("interval", "The interval must end, and not before it starts.")
-        if not asked.interval.HasField("start_time"):
-            start = end - 1e-3
+        if name.startswith(custom.PREFIX):
+            return self.custom.answer(name, start, end)
+        align = _Alignment(asked.aggregation, METRICS[name], end, self._samples.period)
         query = [asked.filter, start, end, str(asked.aggregation)]
-        skip, now = read_token(asked.page_token, query) if asked.page_token else (0, self._clock.now())
-        align = _Alignment(asked.aggregation, metric, end, min(_SHORTEST_ALIGNMENT, self._period))
-        headers = asked.view == int(monitoring_v3.ListTimeSeriesRequest.TimeSeriesView.HEADERS)
-        found = self._series(name, metric, wanted, align.start(start), end, now - self._lag)
-        chosen = align.reduce(Series(one.labels, align.points(one.points)) for one in found)
+        try:
+            skip, now = read_token(asked.page_token, query) if asked.page_token else (0, self._samples.clock.now())
+        except BadTokenError:
+            raise invalid("pageToken", asked.page_token, "Invalid page token.") from None
+        found = self._series(name, wanted, align.start(start), end, now)
+        left, sent = min(asked.page_size or MAX_PAGE, MAX_PAGE), skip
         answer = monitoring_v3.ListTimeSeriesResponse.pb()()
-        left, place = min(asked.page_size or MAX_PAGE, MAX_PAGE), 0
-        for series in chosen:
-            size = 1 if headers else len(series.points)
-            begin, place = max(0, skip - place), place + size
-            if begin >= size:
+        for series in align.reduce(Series(one.labels, align.points(one.points)) for one in found):
+            if skip >= len(series.points):
+                skip -= len(series.points)
                 continue
-            if left <= 0:
-                answer.next_page_token = make_token([skip, now], query)
+            taken = series.points[::-1][skip : skip + left]
+            if taken:
+                _write(answer.time_series.add(), name, series.labels, taken, align)
+            left, sent = left - len(taken), sent + len(taken)
+            if skip + len(taken) < len(series.points):
+                answer.next_page_token = make_token([sent, now], query)
                 break
-            taken = series.points[::-1][begin : begin + left]
-            _write(answer.time_series.add(), name, metric, series, [] if headers else taken, align, self._period)
-            sent = 1 if headers else len(taken)
-            left, skip = left - sent, skip + sent
-            if begin + sent < size:
-                answer.next_page_token = make_token([skip, now], query)
-                break
+            skip = 0
         return answer
 
-    def list_metric_descriptors(self, asked: Any) -> Any:
-        """Answer ListMetricDescriptors. Raises GoogleError."""
-        self._check_name(asked.name)
-        wanted = _filter(asked.filter)
-        names = [name for name in METRICS if wanted.passes({"metric.type": name}.get)]
-        begin = read_token(asked.page_token, asked.filter) if asked.page_token else 0
-        end = begin + (asked.page_size or MAX_PAGE)
-        answer = monitoring_v3.ListMetricDescriptorsResponse.pb()()
-        for name in names[begin:end]:
-            metric, one = METRICS[name], answer.metric_descriptors.add()
-            one.name, one.type = f"{asked.name}/metricDescriptors/{name}", name
-            one.metric_kind = _DELTA if metric.counted else _GAUGE
-            one.value_type = _INT64 if metric.whole else _DOUBLE
-            one.unit, one.display_name = metric.unit, name.removeprefix(PREFIX)
-            one.metadata.sample_period.seconds = self._period
-            one.metadata.ingest_delay.seconds = math.ceil(self._lag)
-            one.monitored_resource_types.append("gce_instance")
-        if end < len(names):
-            answer.next_page_token = make_token(end, asked.filter)
-        return answer
-
-    def _check_name(self, name: str) -> None:
-        if name not in (f"projects/{catalog.PROJECT}", f"projects/{catalog.PROJECT_NUMBER}"):
-            raise not_found(name)
-
-    def _series(
-        self, name: str, metric: Metric, wanted: Filter, start: float, end: float, published: float
-    ) -> Iterator[Series]:
+    def _series(self, name: str, wanted: Filter, start: float, end: float, now: float) -> Iterator[Series]:
         """Yield the series that pass, in the order of their machines, with what is published of them."""
+        metric = METRICS[name]
         with self._gate:
             there = list(self._store.everywhere(catalog.PROJECT, "instances"))
         for place, members in there:
@@ -171,43 +124,38 @@ class Monitoring:
                 kind = one.body["machineType"].rpartition("/")[2]
                 if not kind.startswith(metric.family):
                     continue
-                shares = (
-                    [_disk_labels(disk) for disk in one.body["disks"]] if metric.each_disk else [_others(metric, name)]
-                )
+                shares = [_disk(disk) for disk in one.body["disks"]] if metric.each_disk else [_others(name)]
                 points: list[tuple[int, float]] | None = None
                 for more in shares:
                     labels = _labels(one, place.partition("/")[2], more)
                     if wanted.passes({"metric.type": name, "resource.type": "gce_instance", **labels}.get):
                         if points is None:
-                            points = self._points(one, metric, kind, start, min(end, published), len(shares))
+                            points = self._points(one, metric, kind, (start, end, now), len(shares))
                         yield Series(labels, points)
 
     def _points(
-        self, one: Resource, metric: Metric, kind: str, start: float, end: float, shares: int
+        self, one: Resource, metric: Metric, kind: str, times: tuple[float, float, float], shares: int
     ) -> list[tuple[int, float]]:
-        """One (end of sample, value) for each sample that ends after `start` and until `end` while the machine ran."""
+        """One (end of sample, value) for each sample that ends in the time (start, end] while the machine ran."""
         size = catalog.machine_type(self._store, one.path.rpartition("/instances/")[0], kind) or {}
         machine = Machine(
             one.body.get("labels", {}).get("novacron-workload") or one.body["id"],
             int(size.get("guestCpus", 1)),
             float(size.get("memoryMb", 0) * 1024 * 1024),
         )
-        period, offsets, points = self._period, self._offsets, []
-        scale = (period if metric.counted else 1) / len(offsets) / shares
-        for since, until in one.life.spans(("RUNNING",)):
-            first = max(math.floor(start / period) * period, math.ceil(since / period) * period)
-            for begin in range(first, math.floor(min(end, until)) - period + 1, period):
-                if begin + period > start:
-                    value = scale * sum(metric.read(machine, begin + offset) for offset in offsets)
-                    points.append((begin + period, float(round(value)) if metric.whole else value))
+        samples, (start, end, now), points = self._samples, times, []
+        first = start // samples.period * samples.period
+        for begin in samples.begins(one.life, ("RUNNING",), first, end, now):
+            value = samples.read(metric.read, machine, begin, counted=metric.counted) / shares
+            points.append((begin + samples.period, float(round(value)) if metric.whole else value))
         return points
 
 
 class _Alignment:
     """The aggregation of a query. Raises GoogleError for one that Monitoring refuses."""
 
-    def __init__(self, asked: Any, metric: Metric, end: int, shortest: int) -> None:
-        kinds = monitoring_v3.Aggregation
+    def __init__(self, asked: Any, metric: Metric, end: int, sample: int) -> None:
+        kinds, shortest = monitoring_v3.Aggregation, min(_SHORTEST_ALIGNMENT, sample)
         self.aligner = kinds.Aligner(asked.per_series_aligner).name
         self._reducer = kinds.Reducer(asked.cross_series_reducer).name
         self._fields = [_with_labels(field) for field in asked.group_by_fields]
@@ -224,6 +172,7 @@ class _Alignment:
         if self._reducer != "REDUCE_NONE" and not self.aligned:
             raise _bad("aggregation.perSeriesAligner", "A reducer needs an aligner.")
         self.counted = metric.counted and self.aligner in ("ALIGN_NONE", "ALIGN_DELTA")
+        self.length = (self.period if self.aligned else sample) if self.counted else 0
         self.whole = self.aligner == "ALIGN_COUNT" or (
             metric.whole and self._reducer != "REDUCE_MEAN" and self.aligner in _WHOLE
         )
@@ -281,28 +230,19 @@ _REDUCERS: dict[str, Callable[[Sequence[float]], float]] = {
 
 
 def _write(
-    into: Any,
-    name: str,
-    metric: Metric,
-    series: Series,
-    points: Iterable[tuple[int, float]],
-    align: _Alignment,
-    sample: int,
+    into: Any, name: str, labels: dict[str, str], points: Iterable[tuple[int, float]], align: _Alignment
 ) -> None:
     into.metric.type, into.resource.type = name, "gce_instance"
-    for field, text in series.labels.items():
+    for field, text in labels.items():
         kind, _, label = field.partition(".labels.")
         getattr(into, kind).labels[label] = text
     into.metric_kind = _DELTA if align.counted else _GAUGE
     into.value_type = _INT64 if align.whole else _DOUBLE
-    into.unit = f"{metric.unit}/s" if align.aligner == "ALIGN_RATE" else metric.unit
-    length = 0
-    if align.counted:
-        length = align.period if align.aligned else sample
+    into.unit = METRICS[name].unit + ("/s" if align.aligner == "ALIGN_RATE" else "")
     for time, value in points:
         point = into.points.add()
         point.interval.end_time.seconds = time
-        point.interval.start_time.seconds = time - length
+        point.interval.start_time.seconds = time - align.length
         if align.whole:
             point.value.int64_value = round(value)
         else:
@@ -319,12 +259,12 @@ def _labels(one: Resource, zone: str, more: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _disk_labels(disk: dict[str, Any]) -> dict[str, str]:
+def _disk(disk: dict[str, Any]) -> dict[str, str]:
     about = {"device_name": disk["deviceName"], "device_type": "permanent", "storage_type": "pd-standard"}
     return {f"metric.labels.{label}": value for label, value in about.items()}
 
 
-def _others(metric: Metric, name: str) -> dict[str, str]:
+def _others(name: str) -> dict[str, str]:
     return {"metric.labels.loadbalanced": "false"} if "/network/" in name else {}
 
 
@@ -346,7 +286,7 @@ def _metric_of(wanted: Filter) -> str:
     if len(terms) != 1 or terms[0].operator != "=" or terms[0].function:
         raise _bad("filter", 'The filter must name exactly one metric type: metric.type = "...".')
     name = terms[0].values[0]
-    if name not in METRICS:
+    if name not in METRICS and not name.startswith(custom.PREFIX):
         message = f'Cannot find metric(s) that match type = "{name}".'
         raise GoogleError(404, "notFound", message)
     return name

@@ -1,10 +1,10 @@
-"""What Compute Engine keeps: types of resources in a table, and resources by their path, each with a life."""
+"""What Compute Engine keeps: resources by their path, each of a type of the table and with a life."""
 
 import base64
 import itertools
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -16,13 +16,17 @@ from novacron_sandbox.life import Life
 ROOT = "https://www.googleapis.com/compute/v1/"
 GONE = "(gone)"
 
+Body = dict[str, Any]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Type:
     """A type of resource: where it lives ("zones", "regions", "global", or "" for the places themselves).
 
     A new one goes through `states`; one without states shows none. `labelled` ones have labels with a fingerprint. What
-    is not `writable` can only be read.
+    is not `writable` can only be read. `seconds` is how long a change takes, in boots of a machine. `prepare` returns
+    the body of a new one with what the cloud adds, or refuses it; `show` changes what is shown; `change` carries out a
+    verb that other types do not have and says whether it knows it; `release` lets go of what it holds when it ends.
     """
 
     collection: str
@@ -31,36 +35,35 @@ class Type:
     states: tuple[str, ...] = ()
     labelled: bool = False
     writable: bool = True
+    seconds: float = 0.25
+    leaving: str = "DELETING"
+    prepare: "Callable[[Store, str, Body, float], Body]" = lambda store, place, body, seconds: body
+    show: "Callable[[Resource, Body], None]" = lambda resource, shown: None
+    change: "Callable[[Store, Resource, Change], bool]" = lambda store, resource, change: False
+    release: "Callable[[Store, Resource, float], None]" = lambda store, resource, seconds: None
 
 
-TYPES = {
-    kind.collection: kind
-    for kind in (
-        Type("zones", "compute#zone", "", ("UP",), writable=False),
-        Type("regions", "compute#region", "", ("UP",), writable=False),
-        Type("machineTypes", "compute#machineType", "zones", writable=False),
-        Type("diskTypes", "compute#diskType", "zones", writable=False),
-        Type("instances", "compute#instance", "zones", ("PROVISIONING", "STAGING", "RUNNING"), labelled=True),
-        Type("disks", "compute#disk", "zones", ("CREATING", "READY"), labelled=True),
-        Type("images", "compute#image", "global", ("PENDING", "READY"), labelled=True),
-        Type("snapshots", "compute#snapshot", "global", ("CREATING", "READY"), labelled=True),
-        Type("networks", "compute#network", "global"),
-        Type("subnetworks", "compute#subnetwork", "regions"),
-        Type("firewalls", "compute#firewall", "global"),
-        Type("addresses", "compute#address", "regions", ("RESERVED",), labelled=True),
-    )
-}
+@dataclass(frozen=True)
+class Change:
+    """What a caller wants of a resource; `exhausted`: there is no machine left to carry it out on."""
+
+    verb: str
+    body: Body
+    query: Mapping[str, str]
+    seconds: float
+    exhausted: bool
 
 
 @dataclass
 class Resource:
-    """One resource. `body` is what its API shows, apart from its state."""
+    """One resource. `body` is what its API shows, apart from its state; `found` is what it keeps to itself."""
 
     kind: Type
     path: str
-    body: dict[str, Any]
+    body: Body
     life: Life
     leaving: bool = False
+    found: Body = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -68,45 +71,44 @@ class Resource:
         return self.path.rpartition("/")[2]
 
     @property
-    def place(self) -> str:
-        """Where it is: "zones/us-central1-a", "regions/us-central1" or "global"."""
-        return "/".join(self.path.split("/")[2:-2])
-
-    @property
     def state(self) -> str:
         """The state at this moment."""
         return self.life.state
 
-    def leave(self, state: str, *, seconds: float) -> None:
-        """Be in that state for so long and then be gone."""
+    def leave(self, *, seconds: float) -> None:
+        """Be on its way for so long and then be gone."""
         self.leaving = True
-        self.life.change(state, GONE, seconds=seconds)
+        self.life.change(self.kind.leaving, GONE, seconds=seconds)
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> Body:
         """What is shown of it now."""
-        shown = {**self.body, "status": self.state} if self.kind.states else self.body
-        if self.kind.collection == "instances" and self.state in ("TERMINATED", "SUSPENDED"):
-            shown["networkInterfaces"] = [_without_address(nic) for nic in self.body["networkInterfaces"]]
+        shown = {**self.body, "status": self.state} if self.kind.states else dict(self.body)
+        self.kind.show(self, shown)
         return shown
 
 
 class Store:
     """All resources, by path ("projects/p/zones/z/instances/n"). To be called by one thread at a time."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, clock: Clock, types: Mapping[str, Type]) -> None:
+        self.clock, self._types = clock, types
         self._collections: dict[str, dict[str, Resource]] = {}
         self._numbers = itertools.count(4_611_686_018_427_000_001)
 
-    def new(self, path: str, body: dict[str, Any], *, seconds: float = 0.0, at: float | None = None) -> Resource:
+    def make(self, path: str, body: Body, *, seconds: float, at: float | None = None) -> Resource:
+        """Make a resource that its owner wants. Raises GoogleError for what the cloud refuses."""
+        place, collection, _ = path.rsplit("/", 2)
+        return self.new(path, self._types[collection].prepare(self, place, body, seconds), seconds=seconds, at=at)
+
+    def new(self, path: str, body: Body, *, seconds: float = 0.0, at: float | None = None) -> Resource:
         """Keep a new resource with what the cloud itself adds; it is made in `seconds` from now, or from `at`."""
         collection, _, name = path.rpartition("/")
-        kind = TYPES[collection.rpartition("/")[2]]
+        kind = self._types[collection.rpartition("/")[2]]
         life = Life(self.clock)
         states = kind.states or ("READY",)
         life.change(*states, seconds=seconds / max(1, len(states) - 1), at=at)
         made = {
-            "kind": kind.kind,
+            "kind": f"compute#{kind.kind}",
             "id": self.number(),
             "creationTimestamp": timestamp(self.clock.now() if at is None else at),
             "name": name,
@@ -114,8 +116,9 @@ class Store:
             "selfLink": ROOT + path,
         }
         resource = Resource(kind, path, made, life)
-        if kind.home in ("zones", "regions"):
-            made.setdefault(kind.home[:-1], ROOT + "/".join(path.split("/")[:4]))
+        _, _, home, *below = path.split("/")
+        if home in ("zones", "regions") and below[1:]:
+            made.setdefault(home[:-1], ROOT + "/".join(path.split("/")[:4]))
         if kind.labelled:
             made["labelFingerprint"] = fingerprint(made.get("labels", {}))
         self._collections.setdefault(collection, {})[name] = resource
@@ -150,7 +153,7 @@ class Store:
 
     def everywhere(self, project: str, collection: str) -> Iterator[tuple[str, list[Resource]]]:
         """Yield each place where a project may have such resources, with what is there."""
-        home = TYPES[collection].home
+        home = self._types[collection].home
         for place in (
             ["global"]
             if home == "global"
@@ -172,9 +175,3 @@ def timestamp(time: float) -> str:
 def fingerprint(value: object) -> str:
     """Return what changes when the value does."""
     return base64.b64encode(blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=8).digest()).decode()
-
-
-def _without_address(nic: dict[str, Any]) -> dict[str, Any]:
-    """A machine that is off has given back its ephemeral address."""
-    given = [{name: value for name, value in one.items() if name != "natIP"} for one in nic.get("accessConfigs", ())]
-    return {**nic, "accessConfigs": given} if given else nic

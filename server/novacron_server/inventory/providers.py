@@ -15,6 +15,7 @@ from novacron_providers.contract.provider import Connection, Provider, Settings
 from novacron_providers.contract.secret import Secret
 
 from novacron_server.config import ProviderEntry
+from novacron_server.inventory.budget import Budget
 from novacron_server.inventory.health import Health
 from novacron_server.security.seal import Seal
 from novacron_server.state.providers import ProviderRow, all_providers, delete_provider, put_provider
@@ -40,12 +41,14 @@ class Registered:
     Attributes:
         row: As it is stored.
         config: Its configuration, without auth.
+        budget: What reading its metrics costs; it outlives changes of the configuration.
         health: Of its connection; None when there is none.
         fault: Why there is no connection; None when there is one.
     """
 
     row: ProviderRow
     config: provider_pb2.ProviderConfig
+    budget: Budget
     health: Health | None = None
     fault: CloudError | None = None
 
@@ -155,8 +158,12 @@ class Providers:
         """Whether a provider has a capability; 0 is had by all."""
         return not capability or self.capabilities(name)[capability].level >= capabilities_pb2.SUPPORT_LEVEL_EMULATED
 
+    def budget(self, name: str) -> Budget:
+        """What reading the metrics of a provider costs; raises NotFound."""
+        return self.get(name).budget
+
     def report(self, name: str, region: str, error: CloudError | None) -> None:
-        """Take in what a background read found; None when it worked."""
+        """Take in what a background read of a region, or of all ("") found; None when it worked."""
         if (registered := self._known.get(name)) and registered.health:
             registered.health.report(region, error)
 
@@ -198,6 +205,7 @@ class Providers:
         async with self._change:
             before = self.get(name)
             await put_provider(self._store, registered.row, expected_version=expected_version)
+            registered.budget = before.budget
             self._known[name] = registered
             if before.health and (not registered.health or before.health is not registered.health):
                 self._retire(before.health.connection, RETIRE_AFTER)
@@ -224,7 +232,7 @@ class Providers:
 
     def _connect(self, row: ProviderRow) -> Registered:
         config = provider_pb2.ProviderConfig.FromString(row.config)
-        registered = Registered(row=row, config=config)
+        registered = Registered(row=row, config=config, budget=Budget(self._clock))
         plugin = self.plugins.get(row.kind)
         if plugin is None:
             there = ", ".join(sorted(self.plugins)) or "none"
@@ -270,6 +278,7 @@ def _config_of(name: str, entry: ProviderEntry) -> provider_pb2.ProviderConfig:
         max_retries=entry.max_retries,
         endpoint=entry.endpoint,
         regions=entry.regions,
+        metrics_daily_budget=entry.metrics_daily_budget,
     )
     for field in ("timeout", "max_staleness", "metrics_interval"):
         if (seconds := getattr(entry, field)) is not None:

@@ -17,6 +17,7 @@ from novacron_providers.contract.errors import (
     to_status,
 )
 from novacron_providers.contract.filters import Filter
+from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.names import provider_of
 from novacron_providers.contract.paging import decode_token, encode_token, page_size
 from novacron_providers.contract.secret import Secret
@@ -38,7 +39,7 @@ class ProvidersService:
     async def get_provider(self, request: pb.GetProviderRequest, call: Call) -> pb.GetProviderResponse:
         registered = self._providers.get(provider_of(request.name))
         await _refresh(registered, request, call)
-        return pb.GetProviderResponse(provider=_message(registered))
+        return pb.GetProviderResponse(provider=message_of(registered))
 
     async def list_providers(self, request: pb.ListProvidersRequest, call: Call) -> pb.ListProvidersResponse:
         query = Filter.parse(request.filter, provider_pb2.Provider)
@@ -48,7 +49,7 @@ class ProvidersService:
         found = [self._providers.get(name) for name in self._providers.names() if name > after]
         await asyncio.gather(*(_refresh(registered, request, call) for registered in found))
         for registered in found:
-            message = _message(registered)
+            message = message_of(registered)
             if query.matches(message):
                 if len(answer.providers) == size:
                     last = provider_of(answer.providers[-1].name)
@@ -79,13 +80,13 @@ class ProvidersService:
                     f"provider {name!r} is registered with another configuration; change it with UpdateProvider",
                     resource=f"providers/{name}",
                 )
-            return pb.RegisterProviderResponse(provider=_message(self._providers.get(name)))
+            return pb.RegisterProviderResponse(provider=message_of(self._providers.get(name)))
         registered = await self._providers.admit(row, auth, call)
         if request.validate_only:
             await _discard(registered)
             return pb.RegisterProviderResponse()
         await self._providers.add(registered)
-        return pb.RegisterProviderResponse(provider=_message(registered))
+        return pb.RegisterProviderResponse(provider=message_of(registered))
 
     async def update_provider(self, request: pb.UpdateProviderRequest, call: Call) -> pb.UpdateProviderResponse:
         name = provider_of(request.provider.name)
@@ -104,7 +105,7 @@ class ProvidersService:
             )
         row, auth = self._merged(before, request)
         if row.config == before.row.config and auth == self._secrets_or_none(name):
-            after = Registered(row=row, config=before.config, health=before.health, fault=before.fault)
+            after = replace(before, row=row)
         else:
             after = await self._providers.admit(row, auth, call)
         if request.validate_only:
@@ -112,7 +113,7 @@ class ProvidersService:
                 await _discard(after)
             return pb.UpdateProviderResponse()
         await self._providers.change(after, before.row.version)
-        return pb.UpdateProviderResponse(provider=_message(after))
+        return pb.UpdateProviderResponse(provider=message_of(after))
 
     async def unregister_provider(
         self, request: pb.UnregisterProviderRequest, call: Call
@@ -231,7 +232,7 @@ def _only(config: provider_pb2.ProviderConfig, field: str) -> provider_pb2.Provi
     return only
 
 
-def _message(registered: Registered) -> provider_pb2.Provider:
+def message_of(registered: Registered) -> provider_pb2.Provider:
     """A provider as the contract has it, without secrets."""
     row, health = registered.row, registered.health
     message = provider_pb2.Provider(
@@ -246,6 +247,8 @@ def _message(registered: Registered) -> provider_pb2.Provider:
     message.create_time.FromNanoseconds(round(row.create_time * 1e9))
     if health:
         message.health.CopyFrom(health.message())
+        if metered := next((area for area in health.connection.areas if isinstance(area, Metrics)), None):
+            message.health.metric_spend.CopyFrom(registered.budget.message(metered, registered.config))
         if health.identity:
             message.native_id = health.identity.account
         if health.observed is not None:

@@ -6,12 +6,14 @@ import time
 from collections.abc import Coroutine, Sequence
 
 import structlog
+from novacron.cloud.v1 import metrics_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import CloudError, Internal, NotFound
 
+from novacron_server.inventory.fleet import INTERVAL
 from novacron_server.telemetry.alarm import Alarm
-from novacron_server.telemetry.collector import INVENTORY, LIMIT, PRINCIPAL, Collectors
+from novacron_server.telemetry.collector import LIMIT, PRINCIPAL, Collectors
 from novacron_server.telemetry.demand import Lease, Scope
 from novacron_server.telemetry.pace import Pace
 from novacron_server.telemetry.scopes import Providers, resolve
@@ -103,8 +105,10 @@ class Audience:
         """A reader expects nothing any more."""
         self._beats.pop(reader, None)
 
-    def check(self) -> None:
+    def check(self, field: str = "selector.resources") -> None:
         """Raise what keeps a reader from starting: a resource that is not there, or that nothing can be read.
+
+        `field` is the one in which resources are named.
 
         Errors are shared by readers; each raises them without the others' traceback.
         """
@@ -118,8 +122,8 @@ class Audience:
                     # It may be where nobody can look now.
                     raise errors[0][1].with_traceback(None)
                 raise NotFound(
-                    f"there is no {missing[0]!r}; leave it out of selector.resources",
-                    field="selector.resources",
+                    f"there is no {missing[0]!r}; leave it out of {field}",
+                    field=field,
                     resource=missing[0],
                 )
         if errors and len(errors) == len(self.leases) + len(self.faults):
@@ -134,6 +138,10 @@ class Audience:
     def take(self, lease: Lease, columns: Sequence[Column]) -> None:
         """Values came, or series came or went."""
         self.view.take(lease, columns)
+
+    def notice(self, scope: Scope, message: metrics_pb2.MetricCollection | None) -> None:
+        """How a region is read, where it is not as usual."""
+        self.view.notice(scope, message)
 
     def settle(self) -> None:
         """A reading ended."""
@@ -168,7 +176,7 @@ class Audience:
                     self.leases[scope] = self._collectors.lease(scope, self.selector, self)
             self._is_resolved = True
             self.settle()
-            await self._clock.sleep(INVENTORY)
+            await self._clock.sleep(INTERVAL)
 
     async def _keep_time(self) -> None:
         """Wake readers that must say that they live, and have the view refresh its values."""

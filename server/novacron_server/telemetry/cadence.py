@@ -46,6 +46,11 @@ class Cadence:
         self._read: int | None = None
         self._seen = 0
 
+    @property
+    def reach(self) -> float:
+        """Seconds that a window goes back at most."""
+        return self._reach * self.period
+
     def newest(self, now: float) -> int:
         """Number of the newest period whose values should be there."""
         return math.floor((now - self.delay) / self.period + 1e-6)

@@ -6,30 +6,27 @@ import time
 from collections.abc import Sequence
 
 import structlog
-from google.protobuf import duration_pb2
-from novacron.cloud.v1 import compute_pb2, metrics_pb2, provider_service_pb2
+from novacron.cloud.v1 import compute_pb2, metrics_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
-from novacron_providers.contract.compute import Compute
 from novacron_providers.contract.errors import CloudError, Internal
 from novacron_providers.contract.metrics import Metrics, Window
 from novacron_providers.contract.provider import Connection
 
+from novacron_server.inventory.budget import WIDENED, Budget
+from novacron_server.inventory.fleet import INTERVAL, Fleet
 from novacron_server.telemetry.alarm import Alarm
 from novacron_server.telemetry.cadence import Cadence
 from novacron_server.telemetry.demand import Lease, Reader, Region, Scope, Wanted
-from novacron_server.telemetry.scopes import Providers, compute_of, metrics_of
+from novacron_server.telemetry.scopes import Providers, metrics_of
 from novacron_server.telemetry.selector import Selector
 from novacron_server.telemetry.table import Column
+from novacron_server.times import duration, timestamp
 
 # Who the background reads are made for.
 PRINCIPAL = "telemetry"
-# Seconds between two lists of the instances.
-INVENTORY = 60.0
-# Seconds for a list, and for one reading of metrics.
+# Seconds for one reading of metrics.
 LIMIT = 60.0
-# Instances on a page of a list.
-PAGE = 1000
 # Period of a metric whose descriptor tells none, in seconds.
 PERIOD = 60.0
 # States in which an instance has no values. Clouds charge for asking all the same.
@@ -48,10 +45,10 @@ class Collector:
     What is known stays when the last active lease ends, so a reader that soon comes back gets what it missed.
     """
 
-    def __init__(self, scope: Scope, providers: Providers, clock: Clock) -> None:
+    def __init__(self, scope: Scope, providers: Providers, fleet: Fleet, clock: Clock) -> None:
         self.region = Region(scope)
         self.leases: set[Lease] = set()
-        self._providers, self._clock = providers, clock
+        self._providers, self._fleet, self._clock = providers, fleet, clock
         self._alarm = Alarm(clock)
         self._task: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
@@ -132,11 +129,11 @@ class Collector:
         self._providers.report(scope.provider, scope.region, error)
         self._publish(self.region.table.void())
         tick = min((cadence.next_tick(began) for cadence in self._cadences.values()), default=math.inf)
-        self._wake_at = max(min(tick, began + INVENTORY), began + (error.retry_after or 0.0))
+        self._wake_at = max(min(tick, began + INTERVAL), began + (error.retry_after or 0.0))
 
     async def _read(self, asking: Sequence[Lease], began: float) -> None:
         connection = self._providers.connection(self.region.scope.provider)
-        compute, metrics = compute_of(connection), metrics_of(connection)
+        scope, metrics = self.region.scope, metrics_of(connection)
         if connection is not self._connection:
             # Another account or other settings: what there is, and when it is published, may be different.
             self._connection, self._listed = connection, -math.inf
@@ -144,8 +141,8 @@ class Collector:
             self.region.descriptors = {descriptor.type: descriptor for descriptor in metrics.descriptors()}
             self._reselect()
         not_before = max((lease.not_before for lease in asking), default=-math.inf)
-        if self._listed < max(not_before, began - INVENTORY + 1e-3):
-            await self._list(compute, began)
+        if self._listed < (oldest := max(not_before, began - INTERVAL + 1e-3)):
+            await self._list(oldest)
         if self._is_loose:
             self._prune()
         # Of those that are there now: leases can come and go while a list is under way.
@@ -160,37 +157,39 @@ class Collector:
             if name in wanted.resources and (instance.state not in OFF or self.region.table.has_value(name))
         ]
         cadences = self._schedule(wanted.metrics)
+        budget, config = self._providers.budget(scope.provider), self._providers.config(scope.provider)
         for cadence, types in cadences:
-            await self._collect(metrics, cadence, types, instances, not_before)
+            held_until = self._held_until(cadence, budget.is_spent(metrics, config))
+            await self._collect(metrics, cadence, types, instances, not_before, held_until)
+        is_spent = budget.is_spent(metrics, config)
+        self._notice(budget if is_spent else None)
         self.region.read_time = min((cadence.read_time for cadence, _ in cadences), default=self._listed)
         now = self._clock.time()
-        self._wake_at = min([self._listed + INVENTORY, *(cadence.next_tick(now) for cadence, _ in cadences)])
+        ticks = [max(cadence.next_tick(now), self._held_until(cadence, is_spent)) for cadence, _ in cadences]
+        self._wake_at = min([self._listed + INTERVAL, *([budget.reset_time] if is_spent else []), *ticks])
 
-    async def _list(self, compute: Compute, began: float) -> None:
+    def _held_until(self, cadence: Cadence, is_spent: bool) -> float:
+        """Before this it is not read, however new its values might be."""
+        # No longer than a read goes back, so that nothing is lost.
+        return cadence.read_time + min(WIDENED, cadence.reach / 2) if is_spent else -math.inf
+
+    def _notice(self, spent: Budget | None) -> None:
+        """Tell readers that reads are rare because the budget is spent, or as usual."""
+        message = None
+        if spent:
+            message = metrics_pb2.MetricCollection(
+                scope=str(self.region.scope), interval=duration(WIDENED), reset_time=timestamp(spent.reset_time)
+            )
+        for lease in [*self.leases]:
+            lease.reader.notice(self.region.scope, message)
+
+    async def _list(self, not_before: float) -> None:
         scope = self.region.scope
-        call = self._call("ProviderService/ListInstances", LIMIT)
-        request = provider_service_pb2.ListInstancesRequest(
-            parent=f"providers/{scope.provider}",
-            regions=[scope.region],
-            page_size=PAGE,
-            max_staleness=duration_pb2.Duration(),
-        )
-        found: dict[str, compute_pb2.Instance] = {}
-        while True:
-            answer = await compute.list_instances(request, call)
-            for instance in answer.instances:
-                kept = compute_pb2.Instance()
-                kept.CopyFrom(instance)
-                # It differs in each list, and says nothing of the instance.
-                kept.ClearField("observe_time")
-                found[kept.name] = kept
-            if not answer.next_page_token:
-                break
-            request.page_token = answer.next_page_token
-        self._listed = began
-        if found != self.region.instances:
-            self.region.instances = found
-            self.region.names = {instance.native_id: name for name, instance in found.items()}
+        listing = await self._fleet.instances(scope.provider, scope.region, not_before=not_before)
+        self._listed = listing.read_time
+        if listing.instances is not self.region.instances:
+            self.region.instances = listing.instances
+            self.region.names = {instance.native_id: name for name, instance in listing.instances.items()}
             self._reselect()
 
     def _reselect(self) -> None:
@@ -225,10 +224,11 @@ class Collector:
         types: frozenset[str],
         instances: Sequence[compute_pb2.Instance],
         not_before: float,
+        held_until: float,
     ) -> None:
         now = self._clock.time()
         names = frozenset(instance.name for instance in instances)
-        if cadence.is_due(now) or cadence.read_time < not_before:
+        if (cadence.is_due(now) and now >= held_until) or cadence.read_time < not_before:
             new = types - cadence.metrics or names - cadence.resources
             table, lately = self.region.table, cadence.lately(now)
             window = cadence.window(now, table.behind(cadence.group, lately, now))
@@ -277,15 +277,15 @@ class Collector:
 class Collectors:
     """All collectors: one for each region that somebody holds a lease on."""
 
-    def __init__(self, providers: Providers, clock: Clock) -> None:
-        self._providers, self._clock = providers, clock
+    def __init__(self, providers: Providers, fleet: Fleet, clock: Clock) -> None:
+        self._providers, self._fleet, self._clock = providers, fleet, clock
         self._known: dict[Scope, Collector] = {}
 
     def lease(self, scope: Scope, selector: Selector, reader: Reader) -> Lease:
         """Begin to read what a selector selects in a region."""
         collector = self._known.get(scope)
         if collector is None:
-            collector = self._known[scope] = Collector(scope, self._providers, self._clock)
+            collector = self._known[scope] = Collector(scope, self._providers, self._fleet, self._clock)
         lease = Lease(collector.region, selector, reader)
         collector.add(lease)
         return lease

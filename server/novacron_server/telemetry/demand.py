@@ -1,7 +1,7 @@
 """Who wants which series of a region. Nothing is read that nobody wants."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -39,7 +39,7 @@ class Region:
 
     scope: Scope
     table: Table = field(default_factory=Table)
-    instances: dict[str, compute_pb2.Instance] = field(default_factory=dict)
+    instances: Mapping[str, compute_pb2.Instance] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     descriptors: dict[str, metrics_pb2.MetricDescriptor] = field(default_factory=dict)
     error: CloudError | None = None
@@ -51,6 +51,9 @@ class Reader(Protocol):
 
     def take(self, lease: "Lease", columns: Sequence[Column]) -> None:
         """Values came, oldest first, or series came or went."""
+
+    def notice(self, scope: Scope, message: metrics_pb2.MetricCollection | None) -> None:
+        """How a region is read, where it is not as usual."""
 
     def settle(self) -> None:
         """A reading ended; leases that it answered are ready."""

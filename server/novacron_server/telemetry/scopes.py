@@ -6,12 +6,12 @@ from typing import Protocol
 
 from novacron.cloud.v1 import capabilities_pb2, provider_pb2
 from novacron_providers.contract.call import Call
-from novacron_providers.contract.compute import Compute
 from novacron_providers.contract.errors import CloudError, Unsupported
 from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.names import WILDCARD
 from novacron_providers.contract.provider import Connection
 
+from novacron_server.inventory.budget import Budget
 from novacron_server.telemetry.demand import Scope
 from novacron_server.telemetry.selector import Selector
 
@@ -31,16 +31,11 @@ class Providers(Protocol):
     def has(self, name: str, capability: int) -> bool:
         """Whether one has a capability; raises NotFound."""
 
+    def budget(self, name: str) -> Budget:
+        """What reading the metrics of one costs; raises NotFound."""
+
     def report(self, name: str, region: str, error: CloudError | None) -> None:
         """Take in what a background read of a region found; None when it worked."""
-
-
-def compute_of(connection: Connection) -> Compute:
-    """Compute of an account; raises Unsupported when it has none."""
-    for area in connection.areas:
-        if isinstance(area, Compute):
-            return area
-    raise Unsupported("the provider has no instances; GetCapabilities tells what it can do")
 
 
 def metrics_of(connection: Connection) -> Metrics:

@@ -24,6 +24,7 @@ class Selector:
         resources: Names and native ids; none means all.
         of_resource: Conditions on the fields of the resource.
         of_series: Conditions on the attributes of the series.
+        regions: Regions to look in; none means all.
     """
 
     provider: str
@@ -31,14 +32,23 @@ class Selector:
     resources: frozenset[str]
     of_resource: frozenset[Condition]
     of_series: frozenset[Condition]
+    regions: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, parent: str, message: metrics_pb2.MetricSelector) -> "Selector":
-        """Check and normalise. Raises InvalidArgument, naming the field.
+    def parse(
+        cls,
+        parent: str,
+        message: metrics_pb2.MetricSelector,
+        *,
+        regions: Iterable[str] = (),
+        fields: tuple[str, str] = ("selector.resources", "selector.filter"),
+    ) -> "Selector":
+        """Check and normalise. Raises InvalidArgument, naming the field; `fields` are those of resources and filter.
 
         Whether the metrics and the resources exist is not looked at: the first needs the descriptors, the second the
         cloud.
         """
+        resources, filter_ = fields
         provider = provider_of(parent)
         if not provider or parent != f"providers/{provider}":
             raise InvalidArgument(f'{parent!r} is not of the form "providers/{{provider}}"', field="parent")
@@ -47,13 +57,20 @@ class Selector:
             raise InvalidArgument("a metric is empty; leave it out, or name a type", field="selector.metrics")
         least = sorted(m for m in metrics if not any(other != m and _covers(other, m) for other in metrics))
         for name in message.resources:
-            _check_resource(provider, name)
-        found = conditions(message.filter, field="selector.filter")
+            _check_resource(provider, name, resources)
+        found = conditions(message.filter, field=filter_)
         series = [c for c in found if c.path.split(".")[0] == "attributes"]
         resource = [c for c in found if c not in series]
-        Filter.checked(series, metrics_pb2.MetricTableSeries, field="selector.filter")
-        Filter.checked(resource, compute_pb2.Instance, field="selector.filter")
-        return cls(provider, tuple(least), frozenset(message.resources), frozenset(resource), frozenset(series))
+        Filter.checked(series, metrics_pb2.MetricTableSeries, field=filter_)
+        Filter.checked(resource, compute_pb2.Instance, field=filter_)
+        return cls(
+            provider,
+            tuple(least),
+            frozenset(message.resources),
+            frozenset(resource),
+            frozenset(series),
+            frozenset(regions),
+        )
 
     def check_metrics(self, types: Iterable[str]) -> None:
         """Raise InvalidArgument when a metric is named that is not among `types`; name the ones that come close."""
@@ -92,7 +109,7 @@ class Selector:
         none can be anywhere.
         """
         wanted = [c.value for c in self.of_resource if c.path == "region" and c.operator == "="]
-        found = [r for r in regions if all(r == value for value in wanted)]
+        found = [r for r in regions if (not self.regions or r in self.regions) and all(r == value for value in wanted)]
         names = [r for r in self.resources if not r.startswith("providers/") or provider_of(r) == provider]
         if self.resources:
             told = [{part for part in name.rpartition("/")[2].split("~") if part in regions} for name in names]
@@ -105,19 +122,19 @@ def _covers(pattern: str, metric: str) -> bool:
     return metric.startswith(pattern[:-1]) if pattern.endswith("*") else metric == pattern
 
 
-def _check_resource(provider: str, resource: str) -> None:
+def _check_resource(provider: str, resource: str, field: str) -> None:
     if not resource:
-        raise InvalidArgument("a resource is empty; leave it out, or name one", field="selector.resources")
+        raise InvalidArgument("a resource is empty; leave it out, or name one", field=field)
     if not resource.startswith("providers/"):
         return
     parts = resource.split("/")
     if len(parts) != 4 or not all(parts):
         raise InvalidArgument(
             f'{resource!r} is not of the form "providers/{{provider}}/{{collection}}/{{id}}"',
-            field="selector.resources",
+            field=field,
         )
     if provider not in (WILDCARD, parts[1]):
         raise InvalidArgument(
             f'{resource!r} is not under the parent; ask "providers/{parts[1]}" or "providers/-" for it',
-            field="selector.resources",
+            field=field,
         )

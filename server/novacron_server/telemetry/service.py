@@ -2,18 +2,21 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
 from novacron.cloud.v1 import metrics_service_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import ShuttingDown
+from novacron_providers.contract.names import provider_of
 
-from novacron_server.telemetry import latest, pace
+from novacron_server.inventory.fleet import Fleet
+from novacron_server.telemetry import latest, pace, stats
 from novacron_server.telemetry.audience import Audience
 from novacron_server.telemetry.collector import Collectors
 from novacron_server.telemetry.pace import Pace
+from novacron_server.telemetry.query import History
 from novacron_server.telemetry.scopes import Providers, metric_types
 from novacron_server.telemetry.selector import Selector
 from novacron_server.telemetry.streams import Stream
@@ -24,6 +27,12 @@ KEEP = 120.0
 GRACE = 5.0
 
 _Key = tuple[str, Selector, Pace]
+# A request with max_staleness.
+_Dated = (
+    metrics_service_pb2.GetLatestMetricsRequest
+    | metrics_service_pb2.GetInstanceStatsRequest
+    | metrics_service_pb2.ListInstanceStatsRequest
+)
 
 
 class Telemetry:
@@ -33,9 +42,10 @@ class Telemetry:
     Only readers of one principal share a view, so what a caller may not read is in no view of theirs.
     """
 
-    def __init__(self, providers: Providers, *, clock: Clock) -> None:
-        self._providers, self._clock = providers, clock
-        self._collectors = Collectors(providers, clock)
+    def __init__(self, providers: Providers, fleet: Fleet, *, clock: Clock) -> None:
+        self._providers, self._fleet, self._clock = providers, fleet, clock
+        self._history = History(providers, fleet, clock)
+        self._collectors = Collectors(providers, fleet, clock)
         self._audiences: dict[_Key, Audience] = {}
         self._ends: dict[Audience, asyncio.Task[None]] = {}
         self._streams: set[Stream] = set()
@@ -48,6 +58,7 @@ class Telemetry:
 
     def inventory_changed(self, provider: str) -> None:
         """Instances of a provider came, went or changed: list them soon, if somebody wants to know."""
+        self._fleet.changed(provider)
         self._collectors.relist(provider)
 
     async def get_latest_metrics(
@@ -60,16 +71,43 @@ class Telemetry:
         Raises InvalidArgument, NotFound, Unsupported, and what the cloud raises.
         """
         selector = self._selector(request)
-        max_age = math.inf
-        if request.HasField("max_staleness"):
-            max_age = pace.seconds(request.max_staleness, "max_staleness")
-        not_before = self._clock.time() - max_age
-        with self._audience((call.principal, selector, Pace())) as audience:
-            await self._settled(audience)
-            audience.ask(not_before)
-            await self._settled(audience)
+        async with self._newest(selector, request, call) as audience:
             audience.check()
             return latest.answer(audience, request)
+
+    async def get_instance_stats(
+        self, request: metrics_service_pb2.GetInstanceStatsRequest, call: Call
+    ) -> metrics_service_pb2.GetInstanceStatsResponse:
+        """Statistics of one instance, as new as GetLatestMetrics' values."""
+        parent = f"providers/{provider_of(request.name)}"
+        selector = self._checked(stats.selector(parent, request.detail, instances=[request.name]))
+        async with self._newest(selector, request, call) as audience:
+            return metrics_service_pb2.GetInstanceStatsResponse(stats=stats.of_one(audience, request.name))
+
+    async def list_instance_stats(
+        self, request: metrics_service_pb2.ListInstanceStatsRequest, call: Call
+    ) -> metrics_service_pb2.ListInstanceStatsResponse:
+        """Statistics of many instances, as new as GetLatestMetrics' values."""
+        selector = self._checked(
+            stats.selector(
+                request.parent,
+                request.detail,
+                instances=request.instances,
+                filter_=request.filter,
+                regions=request.regions,
+            )
+        )
+        async with self._newest(selector, request, call) as audience:
+            audience.check("instances")
+            return stats.of_many(audience, request)
+
+    async def query_metrics(
+        self, request: metrics_service_pb2.QueryMetricsRequest, call: Call
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """History on one grid; asks the clouds each time."""
+        if self._is_closing:
+            raise ShuttingDown("the server stops; connect anew", retry_after=1.0)
+        return await self._history.query(request, call)
 
     async def stream_metrics(
         self, request: metrics_service_pb2.StreamMetricsRequest, call: Call
@@ -111,11 +149,26 @@ class Telemetry:
         self,
         request: metrics_service_pb2.GetLatestMetricsRequest | metrics_service_pb2.StreamMetricsRequest,
     ) -> Selector:
+        return self._checked(Selector.parse(request.parent, request.selector))
+
+    def _checked(self, selector: Selector) -> Selector:
         if self._is_closing:
             raise ShuttingDown("the server stops; connect anew", retry_after=1.0)
-        selector = Selector.parse(request.parent, request.selector)
         selector.check_metrics(metric_types(self._providers, selector))
         return selector
+
+    @asynccontextmanager
+    async def _newest(self, selector: Selector, request: _Dated, call: Call) -> AsyncIterator[Audience]:
+        """An audience whose values are as new as the request wants them."""
+        max_age = math.inf
+        if request.HasField("max_staleness"):
+            max_age = pace.seconds(request.max_staleness, "max_staleness")
+        not_before = self._clock.time() - max_age
+        with self._audience((call.principal, selector, Pace())) as audience:
+            await self._settled(audience)
+            audience.ask(not_before)
+            await self._settled(audience)
+            yield audience
 
     async def _settled(self, audience: Audience) -> None:
         while not (audience.is_settled or audience.view.fault):

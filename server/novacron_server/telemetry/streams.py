@@ -3,15 +3,16 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator
+from itertools import chain
 
-from google.protobuf import duration_pb2, timestamp_pb2
 from novacron.cloud.v1 import metrics_service_pb2, streams_pb2
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import ShuttingDown, to_status
 
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.audience import Audience
-from novacron_server.telemetry.ring import Mark
+from novacron_server.telemetry.ring import Mark, joined
+from novacron_server.times import duration, timestamp
 
 # Seconds over which readers spread their return after a shutdown.
 SPREAD = 5.0
@@ -62,9 +63,8 @@ class Stream:
             # All that follows is as of now, however long the reader takes to take it in.
             epoch, owed = view.epoch, view.ring.head
             snapshot = [] if mark or self._request.skip_snapshot else view.snapshot()
-            for data in view.roster.tables(mark or owed):
-                yield self._sent(data)
-            for data in snapshot:
+            # Not joined, since all who come now share these bytes.
+            for data in chain(view.roster.tables(mark or owed), snapshot):
                 yield self._sent(data)
             mark = mark or owed
             is_synced = False
@@ -77,10 +77,9 @@ class Stream:
                 elif (taken := view.ring.take(mark)) is None:
                     dropped, owed, is_synced = mark, view.ring.head, False
                     snapshot = view.snapshot()
-                    yield self._sent(_gap(dropped, owed))
-                    for data in view.roster.tables(owed, since=dropped):
-                        yield self._sent(data)
-                    for data in snapshot:
+                    # Joined, because who is this late gets no further by many small messages.
+                    tables = view.roster.tables(owed, since=dropped)
+                    for data in joined(chain([_gap(dropped, owed)], tables, snapshot)):
                         yield self._sent(data)
                     mark = owed
                 elif taken[0]:
@@ -105,12 +104,12 @@ class Stream:
         return data
 
     def _opened(self, *, resumed: bool) -> bytes:
-        interval = _duration(self._heartbeat)
+        interval = duration(self._heartbeat)
         opened = streams_pb2.StreamOpened(epoch=self._audience.view.epoch, resumed=resumed, heartbeat_interval=interval)
         return _control(0, opened=opened)
 
     def _alive(self, sequence: int) -> bytes:
-        return _control(sequence, heartbeat=streams_pb2.StreamHeartbeat(server_time=_timestamp(self._clock.time())))
+        return _control(sequence, heartbeat=streams_pb2.StreamHeartbeat(server_time=timestamp(self._clock.time())))
 
 
 def _gap(mark: Mark, head: Mark) -> bytes:
@@ -118,8 +117,8 @@ def _gap(mark: Mark, head: Mark) -> bytes:
     gap = streams_pb2.StreamGap(
         dropped_events=head.sequence - mark.sequence,
         dropped_items=head.items - mark.items,
-        start_time=_timestamp(mark.next_time or head.time),
-        end_time=_timestamp(head.time),
+        start_time=timestamp(mark.next_time or head.time),
+        end_time=timestamp(head.time),
     )
     return _control(0, gap=gap)
 
@@ -128,7 +127,7 @@ def _farewell(sequence: int) -> tuple[bytes, ShuttingDown]:
     """The last event of a stream, and the error that ends it."""
     delay = random.uniform(0.0, SPREAD)
     error = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
-    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=_duration(delay))
+    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=duration(delay))
     return _control(sequence, closing=closing), error
 
 
@@ -143,15 +142,3 @@ def _control(
 ) -> bytes:
     message = streams_pb2.StreamControl(opened=opened, synced=synced, heartbeat=heartbeat, gap=gap, closing=closing)
     return frame.control(sequence, message)
-
-
-def _duration(seconds: float) -> duration_pb2.Duration:
-    found = duration_pb2.Duration()
-    found.FromMicroseconds(round(seconds * 1e6))
-    return found
-
-
-def _timestamp(seconds: float) -> timestamp_pb2.Timestamp:
-    found = timestamp_pb2.Timestamp()
-    found.FromMicroseconds(round(seconds * 1e6))
-    return found

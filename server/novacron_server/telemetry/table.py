@@ -16,6 +16,13 @@ Mask = npt.NDArray[np.bool_]
 ROOM = 64
 
 
+def span(places: Slots) -> Slots | slice:
+    """Ascending places without a hole as a slice, with which numpy is many times as quick; others as they are."""
+    if places.size and places[-1] - places[0] == places.size - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """What is new at one time.
@@ -56,11 +63,14 @@ class Newest:
 
     def put(self, places: Slots, time: float, period: float, values: Floats) -> None:
         """Take values in where they are not older than what is there."""
-        newer = self.times[places] <= time
-        places = places[newer]
-        self.values[places] = values[newer]
-        self.times[places] = time
-        self.periods[places] = period
+        at = span(places)
+        newer = self.times[at] <= time
+        # Counting takes a tenth of the time of `all`.
+        if np.count_nonzero(newer) < newer.size:
+            at, values = places[newer], values[newer]
+        self.values[at] = values
+        self.times[at] = time
+        self.periods[at] = period
 
     def copy(self, places: Slots, other: "Newest", others: Slots) -> None:
         """Take over what another one has."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from novacron.cloud.v1 import streams_pb2
+from novacron.cloud.v1 import metrics_pb2, streams_pb2
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import CloudError, InvalidArgument
 from novacron_providers.contract.metrics import SeriesKey
@@ -72,6 +72,8 @@ class View:
         self._told_at: Floats = np.full(self.newest.values.size, -np.inf)
         self.refresh_at = math.inf
         self._snapshot: tuple[Mark, list[bytes]] | None = None
+        # Of regions that are not read as usual.
+        self._notices: dict[Scope, metrics_pb2.MetricCollection] = {}
 
     def open(self) -> None:
         """Begin the log: what is known now is its first snapshot."""
@@ -87,9 +89,12 @@ class View:
         return self.ring.find(position.sequence) if position.epoch == self.epoch and position.sequence else None
 
     def snapshot(self) -> list[bytes]:
-        """Batches, without positions, of what was told last of each series that has not ended. Shared."""
+        """What is not as usual, and batches of what was told last of each series that has not ended. Shared.
+
+        Without positions.
+        """
         if self._snapshot is None or self._snapshot[0] is not self.ring.head:
-            events: list[tuple[bytes, int]] = []
+            events = [(frame.collection(0, message), 0) for message in self._notices.values()]
             for time, period, places in self._told.moments(self._live()):
                 for slots, values in frame.pieces(places, self._told.values[places]):
                     events.append((frame.batch(0, time, period, slots, values), slots.size))
@@ -103,15 +108,32 @@ class View:
         if part.version != (lease.region.table.version, lease.version):
             self._renew(lease, part, columns, events)
         for column in columns:
-            hit = column.fresh[part.at_rows]
-            self._note(part.at_slots[hit], column.time, column.period, column.values[part.at_rows[hit]], events)
+            hit = column.fresh.take(part.at_rows)
+            # As a rule all of them are new, and nothing need be picked.
+            slots, rows = part.at_slots, part.at_rows
+            if np.count_nonzero(hit) < hit.size:
+                slots, rows = slots[hit], rows[hit]
+            self._note(slots, column.time, column.period, column.values.take(rows), events)
         self._flush(part, events)
         self._append(events)
         if self.roster.is_sparse:
             self._start_over()
 
+    def notice(self, scope: Scope, message: metrics_pb2.MetricCollection | None) -> None:
+        """Tell how a region is read; None for as usual."""
+        if message == self._notices.get(scope):
+            return
+        if message:
+            self._notices[scope] = message
+        else:
+            del self._notices[scope]
+        if self.is_open:
+            told = message or metrics_pb2.MetricCollection(scope=str(scope))
+            self._append([(frame.collection(self.ring.head.sequence + 1, told), 0)])
+
     def drop(self, scope: Scope) -> None:
         """A region is no longer selected: its series end."""
+        self._notices.pop(scope, None)
         if part := self._parts.pop(scope, None):
             events: list[tuple[bytes, int]] = []
             self._change([], [*part.slots.values()], events)

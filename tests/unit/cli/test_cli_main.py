@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from novacron_cli.main import app
+from novacron_cli.registration import Registration
 from novacron_cli.sandbox import usage
 from typer.testing import CliRunner
 
@@ -101,15 +103,74 @@ def test_what_is_not_installed_is_named_with_the_way_to_get_it(
     assert f"(no {missing}): pip install 'novacron-cloud[" in result.stderr
 
 
-def test_the_sandbox_tells_people_how_to_use_it() -> None:
-    aws = {
+CLOUDS: dict[str, dict[str, Any]] = {
+    "aws": {
         "endpoint": "http://127.0.0.1:5",
         "regions": ["us-east-1", "eu-west-1"],
         "image": "ami-1",
         "access_key_id": "AKIA1",
         "secret_access_key": "s",
-    }
-    text = usage(aws, period=1, lag=0)
+    },
+    "azure": {
+        "endpoint": "https://127.0.0.1:6",
+        "regions": ["westeurope"],
+        "image": "Canonical:ubuntu:server:latest",
+        "instance_type": "Standard_B2s",
+        "subscription_id": "sub",
+        "tenant_id": "t",
+        "client_id": "c",
+        "client_secret": "s p",
+        "authority": "https://127.0.0.1:6",
+        "ca_file": "/a/ca.pem",
+        "metrics_endpoint": "https://127.0.0.1:6",
+        "custom_metrics_endpoint": "https://127.0.0.1:6",
+        "logs_endpoint": "https://127.0.0.1:6",
+        "workspace_id": "w",
+    },
+    "gcp": {
+        "endpoint": "http://127.0.0.1:7",
+        "regions": ["us-central1"],
+        "image": "projects/debian-cloud/global/images/family/debian-12",
+        "instance_type": "e2-medium",
+        "project": "p",
+        "credentials_file": "/a/key.json",
+        "monitoring_endpoint": "127.0.0.1:8",
+        "metadata_host": "127.0.0.1:9",
+    },
+}
+
+
+def test_the_sandbox_tells_people_how_to_use_it() -> None:
+    text = usage("aws", CLOUDS["aws"], 1, 0)
+    assert text.startswith("aws        http://127.0.0.1:5\n")
     assert "regions    us-east-1 eu-west-1\n" in text
-    assert "novacron-cloud providers register aws --kind aws --endpoint http://127.0.0.1:5 " in text
-    assert "--option metrics.period=1 --option metrics.lag=0\n" in text
+    assert "--option metrics.period=1 \\\n    --option metrics.lag=0\n" in text
+    assert "aws ec2 describe-instances --endpoint-url http://127.0.0.1:5 " in text
+    text = usage("azure", CLOUDS["azure"], None, None)
+    assert "--project sub " in text
+    assert "--auth 'client_secret=s p' " in text
+    assert "metrics.period" not in text
+    assert "curl -s --cacert /a/ca.pem " in text
+    text = usage("gcp", CLOUDS["gcp"], None, None)
+    assert "--auth service_account_json=@/a/key.json " in text
+    assert "https" not in text
+
+
+def test_a_registration_is_the_same_as_a_command_and_as_a_message(tmp_path: Path) -> None:
+    key = tmp_path / "key.json"
+    key.write_text('{"type": "service_account"}\n')
+    config = Registration.of("gcp", CLOUDS["gcp"] | {"credentials_file": str(key)}, period=5, lag=0.5).config()
+    assert config == {
+        "endpoint": "http://127.0.0.1:7",
+        "project": "p",
+        "regions": ["us-central1"],
+        "default_region": "us-central1",
+        "auth": {"service_account_json": '{"type": "service_account"}'},
+        "options": {"gcp.monitoring_endpoint": "127.0.0.1:8", "metrics.period": 5, "metrics.lag": 0.5},
+    }
+
+
+def test_a_cloud_that_the_sandbox_does_not_have_is_bad_usage() -> None:
+    result = CliRunner().invoke(app, ["sandbox", "--clouds", "aws,mars"])
+    assert result.exit_code == 2
+    assert "'mars' is none of aws, azure, gcp" in result.stderr

@@ -8,7 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from novacron.cloud.v1.compute_pb2 import Instance
 from novacron.cloud.v1.operations_pb2 import Operation, OperationStep
 from novacron_cli.arguments import content, pairs, secret, settings
-from novacron_cli.dashboard import ASCII_BLOCKS, sparkline
+from novacron_cli.board import ASCII_BLOCKS, sparkline
+from novacron_cli.dashboard import Fleet, Reading, line
 from novacron_cli.durations import duration
 from novacron_cli.output import Column, binary, quantity, when, word, write_fields, write_table
 from novacron_cli.progress import percent_of, step_of
@@ -110,3 +111,30 @@ def test_the_step_that_is_shown_is_the_one_at_work() -> None:
     assert step_of(Operation(steps=[planned])) == ""
     assert percent_of(Operation(progress_percent=0)) == 0
     assert percent_of(Operation()) is None
+
+
+def test_a_line_tells_of_an_instance_also_when_nothing_but_its_name_is_known() -> None:
+    web = Instance(
+        name="providers/gcp/instances/us-central1-a~web-1f",
+        display_name="web",
+        region="us-central1",
+        instance_type="e2-medium",
+        state="INSTANCE_STATE_RUNNING",
+    )
+    values = ("12.0 %", "-", "-", "-", "-")
+    assert line(Reading(web, 0.0, values)).startswith("00:00:00 gcp us-central1 web e2-medium running cpu 12.0 % in - ")
+    unknown = Instance(name="providers/azure/instances/novacron~web-2e")
+    assert line(Reading(unknown, 0.0, values)).startswith("00:00:00 azure novacron~web-2e unknown cpu 12.0 % ")
+
+
+def test_the_fleet_is_ordered_by_provider_region_and_name() -> None:
+    def instance(provider: str, region: str, name: str) -> Instance:
+        return Instance(name=f"providers/{provider}/instances/{region}~{name}", region=region, display_name=name)
+
+    ordered = [
+        instance("aws", "b", "2"),
+        instance("aws", "c", "1"),
+        instance("gcp", "a", "1"),
+        instance("gcp", "a", "2"),
+    ]
+    assert [reading.instance for reading in Fleet(reversed(ordered)).readings()] == ordered

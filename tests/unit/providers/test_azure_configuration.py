@@ -125,7 +125,7 @@ def test_metrics_are_in_canonical_names_and_units() -> None:
     }
     for descriptor in found:
         assert descriptor.name == f"providers/azure/metricDescriptors/{descriptor.type}"
-        assert descriptor.display_name and descriptor.kind and descriptor.native.scale
+        assert descriptor.display_name and descriptor.description and descriptor.kind and descriptor.native.scale
         assert descriptor.native.namespace == "Microsoft.Compute/virtualMachines"
 
 

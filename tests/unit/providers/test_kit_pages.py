@@ -107,6 +107,17 @@ async def test_a_partial_list_names_what_it_lacks() -> None:
     assert (lacking.status.code, lacking.status.message) == (code_pb2.UNAVAILABLE, "down")
 
 
+async def test_a_provider_of_which_nothing_can_be_read_is_named_itself() -> None:
+    cloud = Cloud({"r0": [0], "r1": [1], "r2": [2]})
+    cloud.broken["r1"] = cloud.broken["r2"] = Unavailable("down")
+    page = await read_page(listing(1, partial=True), "aws", ["r0", "r1", "r2"], cloud.fetch)
+    rest = await read_page(listing(1, page.next_page_token, partial=True), "aws", ["r0", "r1", "r2"], cloud.fetch)
+    assert [u.name for u in rest.unreachable] == ["providers/aws/regions/r1", "providers/aws/regions/r2"]
+    cloud.broken["r0"] = Unavailable("down")
+    page = await read_page(listing(1, partial=True), "aws", ["r0", "r1", "r2"], cloud.fetch)
+    assert [(u.name, u.status.message) for u in page.unreachable] == [("providers/aws", "down")]
+
+
 async def test_a_request_that_is_wrong_is_wrong_everywhere() -> None:
     cloud = Cloud({"r0": [0]})
     cloud.broken["r0"] = InvalidArgument("no such filter", field="provider_options")

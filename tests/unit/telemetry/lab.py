@@ -6,6 +6,8 @@ from typing import Any
 from google.protobuf import duration_pb2
 from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 from novacron_providers.contract import Call
+from novacron_server.inventory.fleet import Fleet
+from novacron_server.inventory.recent import Recent
 from novacron_server.telemetry import Telemetry
 
 from tests.clock import ManualClock
@@ -21,7 +23,8 @@ class Lab:
         self.clock = ManualClock(1_700_000_040.0)
         self.cloud = ToyCloud(self.clock)
         self.providers = ToyProviders(self.cloud)
-        self.telemetry = Telemetry(self.providers, clock=self.clock)
+        fleet = Fleet(self.providers, Recent(self.clock), self.clock)
+        self.telemetry = Telemetry(self.providers, fleet, clock=self.clock)
         self.call = Call(principal="ada", clock=self.clock)
         self._readers: list[Reader] = []
 
@@ -51,6 +54,21 @@ class Lab:
     async def latest(self, **fields: Any) -> metrics_service_pb2.GetLatestMetricsResponse:
         return await self.telemetry.get_latest_metrics(latest_request(**fields), self.call)
 
+    async def query(
+        self, start: float, end: float | None = None, **fields: Any
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """QueryMetrics; `start` and `end` are seconds from now."""
+        return await self.telemetry.query_metrics(query_request(self.clock.time(), start, end, **fields), self.call)
+
+    async def stats(self, name: str, **fields: Any) -> metrics_pb2.InstanceStats:
+        request = metrics_service_pb2.GetInstanceStatsRequest(name=name, **_durations(fields))
+        return (await self.telemetry.get_instance_stats(request, self.call)).stats
+
+    async def list_stats(self, **fields: Any) -> metrics_service_pb2.ListInstanceStatsResponse:
+        fields.setdefault("parent", "providers/toy")
+        request = metrics_service_pb2.ListInstanceStatsRequest(**_durations(fields))
+        return await self.telemetry.list_instance_stats(request, self.call)
+
 
 def _selector(fields: dict[str, Any]) -> metrics_pb2.MetricSelector:
     return metrics_pb2.MetricSelector(
@@ -64,7 +82,7 @@ def _durations(fields: dict[str, Any]) -> dict[str, Any]:
         found.FromMicroseconds(round(value * 1e6))
         return found
 
-    names = ("interval", "heartbeat_interval", "refresh_interval", "max_staleness")
+    names = ("interval", "heartbeat_interval", "refresh_interval", "max_staleness", "period")
     return {name: duration(value) if name in names else value for name, value in fields.items()}
 
 
@@ -82,3 +100,15 @@ def latest_request(**fields: Any) -> metrics_service_pb2.GetLatestMetricsRequest
     fields.setdefault("parent", "providers/toy")
     selector = _selector(fields)
     return metrics_service_pb2.GetLatestMetricsRequest(selector=selector, **_durations(fields))
+
+
+def query_request(
+    now: float, start: float, end: float | None = None, **fields: Any
+) -> metrics_service_pb2.QueryMetricsRequest:
+    """As stream_request; `start` and `end` are seconds from `now`."""
+    fields.setdefault("parent", "providers/toy")
+    request = metrics_service_pb2.QueryMetricsRequest(selector=_selector(fields), **_durations(fields))
+    request.start_time.FromMicroseconds(round((now + start) * 1e6))
+    if end is not None:
+        request.end_time.FromMicroseconds(round((now + end) * 1e6))
+    return request

@@ -29,6 +29,7 @@ from novacron_providers.contract import (
 )
 from novacron_providers.contract.errors import NotFound, Unsupported
 from novacron_providers.contract.paging import decode_token, encode_token
+from novacron_server.inventory.budget import Budget
 
 CPU, READ, CREDITS = "cloud.instance.cpu.utilization", "cloud.instance.disk.read_bytes", "toy.credits"
 UNITS = {CPU: "1", READ: "By/s", CREDITS: "{credit}"}
@@ -149,6 +150,7 @@ class ToyCloud(Connection, Compute, Metrics):
     ) -> Sequence[Points]:
         await self.clock.sleep(self.pause)
         self.calls["collect"] += 1
+        self.billed += len(instances) * len(metrics)
         ids = [instance.native_id for instance in instances]
         self.callers.append(call)
         self.reads.append((region, [*metrics], ids, window))
@@ -215,6 +217,7 @@ class ToyProviders:
     def __init__(self, *clouds: ToyCloud) -> None:
         self.clouds = {cloud.name: cloud for cloud in clouds}
         self.configs = {cloud.name: provider_pb2.ProviderConfig() for cloud in clouds}
+        self.budgets: dict[str, Budget] = {}
         self.without_metrics: set[str] = set()
         self.faults: dict[str, CloudError] = {}
         self.reports: dict[tuple[str, str], CloudError | None] = {}
@@ -228,6 +231,9 @@ class ToyProviders:
         if fault := self.faults.get(name):
             raise fault
         return self.clouds[name]
+
+    def budget(self, name: str) -> Budget:
+        return self.budgets.setdefault(name, Budget(self.clouds[name].clock))
 
     def config(self, name: str) -> provider_pb2.ProviderConfig:
         return self.configs[name]

@@ -1,8 +1,8 @@
 // Tour shows a sidecar at work from Go: it creates a machine in each cloud, reads their metrics over a connection that
 // breaks in the middle, checks that nothing was missed or doubled, and deletes the machines.
 //
-//	tour --address 127.0.0.1:7443 --providers aws,gcp --image '{"aws": "ami-0abc", "gcp": "..."}' \
-//	    --type '{"aws": "t3.micro", "gcp": "e2-medium"}'
+//	tour --address 127.0.0.1:7443 --providers aws,gcp --type '{"aws": "t3.micro", "gcp": "e2-medium"}' \
+//	    --image '{"aws": "ami-0abc", "gcp": "projects/debian-cloud/global/images/family/debian-12"}'
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1"
@@ -56,18 +57,31 @@ func run(ctx context.Context, address string, providers []string, images, types 
 		// Also after a failure, and when the time is over.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 		defer cancel()
-		for _, name := range machines {
-			err = errors.Join(err, tour.delete(ctx, name))
-		}
+		err = errors.Join(err, each(machines, func(name string) error { return tour.delete(ctx, name) }))
 	}()
-	for _, provider := range providers {
+	var lock sync.Mutex
+	err = each(providers, func(provider string) error {
 		made, err := tour.create(ctx, provider, image[provider], machineType[provider])
+		lock.Lock()
+		defer lock.Unlock()
 		machines = append(machines, made...)
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	return readTwice(ctx, cloudv1.NewMetricsServiceClient(conn), machines)
+}
+
+// each does something for all of them at the same time, and returns what went wrong.
+func each(of []string, do func(string) error) error {
+	failures := make([]error, len(of))
+	var all sync.WaitGroup
+	for i, one := range of {
+		all.Go(func() { failures[i] = do(one) })
+	}
+	all.Wait()
+	return errors.Join(failures...)
 }
 
 type tour struct {
@@ -123,8 +137,11 @@ func (t tour) delete(ctx context.Context, name string) error {
 // show prints how far an operation is.
 func show(operation *cloudv1.Operation) {
 	step := ""
-	if steps := operation.Steps; len(steps) > 0 {
-		step = steps[len(steps)-1].Title
+	for _, each := range operation.Steps {
+		if each.State == cloudv1.OperationState_OPERATION_STATE_RUNNING {
+			step = each.Title
+		}
 	}
-	fmt.Printf("%s %3d %% %s %s\n", operation.Method, operation.GetProgressPercent(), operation.State, step)
+	provider := strings.Split(operation.Name, "/")[1]
+	fmt.Printf("%s %s %3d %% %s %s\n", provider, operation.Method, operation.GetProgressPercent(), operation.State, step)
 }

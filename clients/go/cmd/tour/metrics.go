@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -13,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// How many batches each part of the comparison has: before the break, in it, and after it.
-const batches = 3
+// How often each machine is told of in each part of the comparison: before the break, in it, and after it.
+const times = 2
 
 // change is one value of the log.
 type change struct {
@@ -48,7 +49,7 @@ func readTwice(ctx context.Context, metrics cloudv1.MetricsServiceClient, machin
 		return err
 	}
 	from := max(steady.last(), resumed.last())
-	if err := resumed.more(batches); err != nil {
+	if err := resumed.more(machines, times); err != nil {
 		return err
 	}
 	at := resumed.position.ResumeAfter()
@@ -57,7 +58,7 @@ func readTwice(ctx context.Context, metrics cloudv1.MetricsServiceClient, machin
 	if err := steady.until(at.Sequence); err != nil {
 		return err
 	}
-	if err := steady.more(batches); err != nil {
+	if err := steady.more(machines, times); err != nil {
 		return err
 	}
 	missed := steady.last()
@@ -65,7 +66,7 @@ func readTwice(ctx context.Context, metrics cloudv1.MetricsServiceClient, machin
 	if resumed.stream, err = metrics.StreamMetrics(ctx, request); err != nil {
 		return err
 	}
-	if err := errors.Join(resumed.until(missed), resumed.more(batches)); err != nil {
+	if err := errors.Join(resumed.until(missed), resumed.more(machines, times)); err != nil {
 		return err
 	}
 	if !resumed.isResumed {
@@ -75,7 +76,13 @@ func readTwice(ctx context.Context, metrics cloudv1.MetricsServiceClient, machin
 	if err := steady.until(to); err != nil {
 		return err
 	}
-	return compare(steady.between(from, to), resumed.between(from, to), at.Sequence)
+	if err := compare(steady.between(from, to), resumed.between(from, to), at.Sequence); err != nil {
+		return err
+	}
+	for _, machine := range machines {
+		fmt.Println(machine, "told", steady.told[machine], "times")
+	}
+	return nil
 }
 
 // compare tells whether two readers were told the same.
@@ -95,14 +102,16 @@ func compare(steady, resumed []change, at uint64) error {
 type reader struct {
 	stream    novacron.Stream[cloudv1.StreamMetricsResponse]
 	position  novacron.Position
+	table     novacron.SeriesTable
 	changes   []change
 	isResumed bool
-	batches   int
+	// How many batches told of a machine, by its name.
+	told map[string]int
 }
 
 func open(ctx context.Context, metrics cloudv1.MetricsServiceClient, request *cloudv1.StreamMetricsRequest) (*reader, error) {
 	stream, err := metrics.StreamMetrics(ctx, request)
-	return &reader{stream: stream}, err
+	return &reader{stream: stream, told: map[string]int{}}, err
 }
 
 // last is the place that was read up to; 0 before the first synced.
@@ -120,9 +129,11 @@ func (r *reader) until(sequence uint64) error {
 	return nil
 }
 
-// more reads that many more batches.
-func (r *reader) more(count int) error {
-	for goal := r.batches + count; r.batches < goal; {
+// more reads until each machine was told of that many more times.
+func (r *reader) more(machines []string, count int) error {
+	before := maps.Clone(r.told)
+	waiting := func(machine string) bool { return r.told[machine] < before[machine]+count }
+	for slices.ContainsFunc(machines, waiting) {
 		if err := r.read(); err != nil {
 			return err
 		}
@@ -143,12 +154,21 @@ func (r *reader) read() error {
 		if opened := control.GetOpened(); opened != nil {
 			r.isResumed = opened.Resumed
 		}
+		r.table.Note(event)
 		if batch := event.GetBatch(); batch != nil && event.Sequence != 0 {
-			r.batches++
+			machines := map[string]bool{}
 			for slot, value := range novacron.Values(batch) {
+				series, ok := r.table.Series(slot)
+				if !ok {
+					return fmt.Errorf("a value of slot %d, which stands for nothing", slot)
+				}
+				machines[series.Resource.Name] = true
 				r.changes = append(r.changes, change{
 					event.Sequence, slot, batch.Time.AsTime().UnixNano(), math.Float64bits(value),
 				})
+			}
+			for machine := range machines {
+				r.told[machine]++
 			}
 		}
 		r.position.Note(event)

@@ -18,6 +18,7 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_INSTANCE_SPOT: _ClassVar[Capability]
     CAPABILITY_INSTANCE_GPU: _ClassVar[Capability]
     CAPABILITY_INSTANCE_LIVE_MIGRATION: _ClassVar[Capability]
+    CAPABILITY_INSTANCE_KEEP_HOST: _ClassVar[Capability]
     CAPABILITY_IMAGES: _ClassVar[Capability]
     CAPABILITY_STORAGE_VOLUMES: _ClassVar[Capability]
     CAPABILITY_SNAPSHOTS: _ClassVar[Capability]
@@ -48,6 +49,7 @@ CAPABILITY_INSTANCE_SUSPEND: Capability
 CAPABILITY_INSTANCE_SPOT: Capability
 CAPABILITY_INSTANCE_GPU: Capability
 CAPABILITY_INSTANCE_LIVE_MIGRATION: Capability
+CAPABILITY_INSTANCE_KEEP_HOST: Capability
 CAPABILITY_IMAGES: Capability
 CAPABILITY_STORAGE_VOLUMES: Capability
 CAPABILITY_SNAPSHOTS: Capability

@@ -27,9 +27,10 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from novacron.cloud.v1 import common_pb2 as novacron_dot_cloud_dot_v1_dot_common__pb2
+from novacron.cloud.v1 import compute_pb2 as novacron_dot_cloud_dot_v1_dot_compute__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fnovacron/cloud/v1/metrics.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1enovacron/cloud/v1/common.proto\"b\n\x0cNativeMetric\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\r\n\x05scale\x18\x04 \x01(\x01\x12\x12\n\nper_second\x18\x05 \x01(\x08\"\x97\x04\n\x10MetricDescriptor\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12+\n\x04kind\x18\x06 \x01(\x0e\x32\x1d.novacron.cloud.v1.MetricKind\x12\x36\n\rresource_type\x18\x07 \x01(\x0e\x32\x1f.novacron.cloud.v1.ResourceType\x12\x16\n\x0e\x61ttribute_keys\x18\x08 \x03(\t\x12-\n\nmin_period\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rpublish_delay\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x06native\x18\x0b \x01(\x0b\x32\x1f.novacron.cloud.v1.NativeMetric\x12\x10\n\x08\x62illable\x18\x0c \x01(\x08:\x86\x01\xea\x41\x82\x01\n\x1f\x63loud.novacron/MetricDescriptor\x12:providers/{provider}/metricDescriptors/{metric_descriptor}*\x11metricDescriptors2\x10metricDescriptor\"L\n\x0eMetricSelector\x12\x0f\n\x07metrics\x18\x01 \x03(\t\x12\x19\n\tresources\x18\x02 \x03(\tB\x06\xfa\x41\x03\n\x01*\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"\xb2\x01\n\x11MetricTableSeries\x12\x0e\n\x06metric\x18\x01 \x01(\r\x12\x10\n\x08resource\x18\x02 \x01(\r\x12H\n\nattributes\x18\x03 \x03(\x0b\x32\x34.novacron.cloud.v1.MetricTableSeries.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd7\x01\n\x0bMetricTable\x12\x12\n\nfirst_slot\x18\x01 \x01(\r\x12\x34\n\x06series\x18\x02 \x03(\x0b\x32$.novacron.cloud.v1.MetricTableSeries\x12\x34\n\x07metrics\x18\x03 \x03(\x0b\x32#.novacron.cloud.v1.MetricDescriptor\x12\x31\n\tresources\x18\x04 \x03(\x0b\x32\x1e.novacron.cloud.v1.ResourceRef\x12\x15\n\rremoved_slots\x18\x05 \x03(\r\"\x9a\x01\n\x0bMetricBatch\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06period\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nfirst_slot\x18\x03 \x01(\r\x12\x12\n\nslot_steps\x18\x04 \x03(\r\x12\x0e\n\x06values\x18\x05 \x03(\x01\"\x98\x02\n\x0bMetricPoint\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x10\n\x08resource\x18\x02 \x01(\t\x12\x42\n\nattributes\x18\x03 \x03(\x0b\x32..novacron.cloud.v1.MetricPoint.AttributesEntry\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05value\x18\x07 \x01(\x01\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*s\n\nMetricKind\x12\x1b\n\x17METRIC_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11METRIC_KIND_GAUGE\x10\x01\x12\x15\n\x11METRIC_KIND_DELTA\x10\x02\x12\x1a\n\x16METRIC_KIND_CUMULATIVE\x10\x03\x42`\n\x15\x63om.novacron.cloud.v1P\x01ZEgithub.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1;cloudv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fnovacron/cloud/v1/metrics.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1enovacron/cloud/v1/common.proto\x1a\x1fnovacron/cloud/v1/compute.proto\"b\n\x0cNativeMetric\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\r\n\x05scale\x18\x04 \x01(\x01\x12\x12\n\nper_second\x18\x05 \x01(\x08\"\x97\x04\n\x10MetricDescriptor\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12+\n\x04kind\x18\x06 \x01(\x0e\x32\x1d.novacron.cloud.v1.MetricKind\x12\x36\n\rresource_type\x18\x07 \x01(\x0e\x32\x1f.novacron.cloud.v1.ResourceType\x12\x16\n\x0e\x61ttribute_keys\x18\x08 \x03(\t\x12-\n\nmin_period\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rpublish_delay\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x06native\x18\x0b \x01(\x0b\x32\x1f.novacron.cloud.v1.NativeMetric\x12\x10\n\x08\x62illable\x18\x0c \x01(\x08:\x86\x01\xea\x41\x82\x01\n\x1f\x63loud.novacron/MetricDescriptor\x12:providers/{provider}/metricDescriptors/{metric_descriptor}*\x11metricDescriptors2\x10metricDescriptor\"L\n\x0eMetricSelector\x12\x0f\n\x07metrics\x18\x01 \x03(\t\x12\x19\n\tresources\x18\x02 \x03(\tB\x06\xfa\x41\x03\n\x01*\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"\xb2\x01\n\x11MetricTableSeries\x12\x0e\n\x06metric\x18\x01 \x01(\r\x12\x10\n\x08resource\x18\x02 \x01(\r\x12H\n\nattributes\x18\x03 \x03(\x0b\x32\x34.novacron.cloud.v1.MetricTableSeries.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd7\x01\n\x0bMetricTable\x12\x12\n\nfirst_slot\x18\x01 \x01(\r\x12\x34\n\x06series\x18\x02 \x03(\x0b\x32$.novacron.cloud.v1.MetricTableSeries\x12\x34\n\x07metrics\x18\x03 \x03(\x0b\x32#.novacron.cloud.v1.MetricDescriptor\x12\x31\n\tresources\x18\x04 \x03(\x0b\x32\x1e.novacron.cloud.v1.ResourceRef\x12\x15\n\rremoved_slots\x18\x05 \x03(\r\"\x9a\x01\n\x0bMetricBatch\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06period\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nfirst_slot\x18\x03 \x01(\r\x12\x12\n\nslot_steps\x18\x04 \x03(\r\x12\x0e\n\x06values\x18\x05 \x03(\x01\"~\n\x10MetricCollection\x12\r\n\x05scope\x18\x01 \x01(\t\x12+\n\x08interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nreset_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x02\n\x0bMetricPoint\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x10\n\x08resource\x18\x02 \x01(\t\x12\x42\n\nattributes\x18\x03 \x03(\x0b\x32..novacron.cloud.v1.MetricPoint.AttributesEntry\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05value\x18\x07 \x01(\x01\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc2\x01\n\nTimeSeries\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x10\n\x08resource\x18\x02 \x01(\t\x12\x41\n\nattributes\x18\x03 \x03(\x0b\x32-.novacron.cloud.v1.TimeSeries.AttributesEntry\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x0e\n\x06values\x18\x05 \x03(\x01\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x86\x02\n\x08\x43puStats\x12\x18\n\x0butilization\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x10\x63ore_utilization\x18\x02 \x03(\x01\x12\x12\n\x05vcpus\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\x05steal\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05ready\x18\x05 \x01(\x01H\x03\x88\x01\x01\x12\x13\n\x06system\x18\x06 \x01(\x01H\x04\x88\x01\x01\x12\x11\n\x04user\x18\x07 \x01(\x01H\x05\x88\x01\x01\x12\x14\n\x07io_wait\x18\x08 \x01(\x01H\x06\x88\x01\x01\x42\x0e\n\x0c_utilizationB\x08\n\x06_vcpusB\x08\n\x06_stealB\x08\n\x06_readyB\t\n\x07_systemB\x07\n\x05_userB\n\n\x08_io_wait\"\x9d\x04\n\x0bMemoryStats\x12\x18\n\x0btotal_bytes\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nused_bytes\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0butilization\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x17\n\nfree_bytes\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x1c\n\x0fswap_used_bytes\x18\x05 \x01(\x03H\x04\x88\x01\x01\x12\x1d\n\x10swap_total_bytes\x18\x06 \x01(\x03H\x05\x88\x01\x01\x12#\n\x16page_faults_per_second\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12)\n\x1cmajor_page_faults_per_second\x18\x08 \x01(\x01H\x07\x88\x01\x01\x12!\n\x14\x62\x61lloon_target_bytes\x18\t \x01(\x03H\x08\x88\x01\x01\x12\"\n\x15\x62\x61lloon_current_bytes\x18\n \x01(\x03H\t\x88\x01\x01\x42\x0e\n\x0c_total_bytesB\r\n\x0b_used_bytesB\x0e\n\x0c_utilizationB\r\n\x0b_free_bytesB\x12\n\x10_swap_used_bytesB\x13\n\x11_swap_total_bytesB\x19\n\x17_page_faults_per_secondB\x1f\n\x1d_major_page_faults_per_secondB\x17\n\x15_balloon_target_bytesB\x18\n\x16_balloon_current_bytes\"\xa4\x04\n\tDiskStats\x12\x0c\n\x04\x64isk\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x13\n\x0bvolume_type\x18\x03 \x01(\t\x12\x17\n\nsize_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nused_bytes\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0butilization\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12 \n\x13read_ops_per_second\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12!\n\x14write_ops_per_second\x18\x08 \x01(\x01H\x04\x88\x01\x01\x12\"\n\x15read_bytes_per_second\x18\t \x01(\x01H\x05\x88\x01\x01\x12#\n\x16write_bytes_per_second\x18\n \x01(\x01H\x06\x88\x01\x01\x12!\n\x14read_latency_seconds\x18\x0b \x01(\x01H\x07\x88\x01\x01\x12\"\n\x15write_latency_seconds\x18\x0c \x01(\x01H\x08\x88\x01\x01\x42\r\n\x0b_size_bytesB\r\n\x0b_used_bytesB\x0e\n\x0c_utilizationB\x16\n\x14_read_ops_per_secondB\x17\n\x15_write_ops_per_secondB\x18\n\x16_read_bytes_per_secondB\x19\n\x17_write_bytes_per_secondB\x17\n\x15_read_latency_secondsB\x18\n\x16_write_latency_seconds\"\xf6\x04\n\x0cNetworkStats\x12\x14\n\x0cinterface_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12%\n\x18receive_bytes_per_second\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12&\n\x19transmit_bytes_per_second\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\'\n\x1areceive_packets_per_second\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12(\n\x1btransmit_packets_per_second\x18\x06 \x01(\x01H\x03\x88\x01\x01\x12\'\n\x1areceive_dropped_per_second\x18\x07 \x01(\x01H\x04\x88\x01\x01\x12(\n\x1btransmit_dropped_per_second\x18\x08 \x01(\x01H\x05\x88\x01\x01\x12&\n\x19receive_errors_per_second\x18\t \x01(\x01H\x06\x88\x01\x01\x12\'\n\x1atransmit_errors_per_second\x18\n \x01(\x01H\x07\x88\x01\x01\x42\x1b\n\x19_receive_bytes_per_secondB\x1c\n\x1a_transmit_bytes_per_secondB\x1d\n\x1b_receive_packets_per_secondB\x1e\n\x1c_transmit_packets_per_secondB\x1d\n\x1b_receive_dropped_per_secondB\x1e\n\x1c_transmit_dropped_per_secondB\x1c\n\x1a_receive_errors_per_secondB\x1d\n\x1b_transmit_errors_per_second\"\xe4\x03\n\rInstanceStats\x12\x10\n\x08instance\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06period\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x05state\x18\x04 \x01(\x0e\x32 .novacron.cloud.v1.InstanceState\x12(\n\x03\x63pu\x18\x05 \x01(\x0b\x32\x1b.novacron.cloud.v1.CpuStats\x12.\n\x06memory\x18\x06 \x01(\x0b\x32\x1e.novacron.cloud.v1.MemoryStats\x12+\n\x05\x64isks\x18\x07 \x03(\x0b\x32\x1c.novacron.cloud.v1.DiskStats\x12\x31\n\x08networks\x18\x08 \x03(\x0b\x32\x1f.novacron.cloud.v1.NetworkStats\x12K\n\x0enative_metrics\x18\n \x03(\x0b\x32\x33.novacron.cloud.v1.InstanceStats.NativeMetricsEntry\x1a\x34\n\x12NativeMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01*s\n\nMetricKind\x12\x1b\n\x17METRIC_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11METRIC_KIND_GAUGE\x10\x01\x12\x15\n\x11METRIC_KIND_DELTA\x10\x02\x12\x1a\n\x16METRIC_KIND_CUMULATIVE\x10\x03*\x93\x01\n\tStatistic\x12\x19\n\x15STATISTIC_UNSPECIFIED\x10\x00\x12\x15\n\x11STATISTIC_AVERAGE\x10\x01\x12\x11\n\rSTATISTIC_SUM\x10\x02\x12\x15\n\x11STATISTIC_MINIMUM\x10\x03\x12\x15\n\x11STATISTIC_MAXIMUM\x10\x04\x12\x13\n\x0fSTATISTIC_COUNT\x10\x05\x42`\n\x15\x63om.novacron.cloud.v1P\x01ZEgithub.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1;cloudv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,24 +48,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_METRICTABLESERIES_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_METRICPOINT_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_METRICPOINT_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_METRICKIND']._serialized_start=1766
-  _globals['_METRICKIND']._serialized_end=1881
-  _globals['_NATIVEMETRIC']._serialized_start=211
-  _globals['_NATIVEMETRIC']._serialized_end=309
-  _globals['_METRICDESCRIPTOR']._serialized_start=312
-  _globals['_METRICDESCRIPTOR']._serialized_end=847
-  _globals['_METRICSELECTOR']._serialized_start=849
-  _globals['_METRICSELECTOR']._serialized_end=925
-  _globals['_METRICTABLESERIES']._serialized_start=928
-  _globals['_METRICTABLESERIES']._serialized_end=1106
-  _globals['_METRICTABLESERIES_ATTRIBUTESENTRY']._serialized_start=1057
-  _globals['_METRICTABLESERIES_ATTRIBUTESENTRY']._serialized_end=1106
-  _globals['_METRICTABLE']._serialized_start=1109
-  _globals['_METRICTABLE']._serialized_end=1324
-  _globals['_METRICBATCH']._serialized_start=1327
-  _globals['_METRICBATCH']._serialized_end=1481
-  _globals['_METRICPOINT']._serialized_start=1484
-  _globals['_METRICPOINT']._serialized_end=1764
-  _globals['_METRICPOINT_ATTRIBUTESENTRY']._serialized_start=1057
-  _globals['_METRICPOINT_ATTRIBUTESENTRY']._serialized_end=1106
+  _globals['_TIMESERIES_ATTRIBUTESENTRY']._loaded_options = None
+  _globals['_TIMESERIES_ATTRIBUTESENTRY']._serialized_options = b'8\001'
+  _globals['_INSTANCESTATS_NATIVEMETRICSENTRY']._loaded_options = None
+  _globals['_INSTANCESTATS_NATIVEMETRICSENTRY']._serialized_options = b'8\001'
+  _globals['_METRICKIND']._serialized_start=4604
+  _globals['_METRICKIND']._serialized_end=4719
+  _globals['_STATISTIC']._serialized_start=4722
+  _globals['_STATISTIC']._serialized_end=4869
+  _globals['_NATIVEMETRIC']._serialized_start=244
+  _globals['_NATIVEMETRIC']._serialized_end=342
+  _globals['_METRICDESCRIPTOR']._serialized_start=345
+  _globals['_METRICDESCRIPTOR']._serialized_end=880
+  _globals['_METRICSELECTOR']._serialized_start=882
+  _globals['_METRICSELECTOR']._serialized_end=958
+  _globals['_METRICTABLESERIES']._serialized_start=961
+  _globals['_METRICTABLESERIES']._serialized_end=1139
+  _globals['_METRICTABLESERIES_ATTRIBUTESENTRY']._serialized_start=1090
+  _globals['_METRICTABLESERIES_ATTRIBUTESENTRY']._serialized_end=1139
+  _globals['_METRICTABLE']._serialized_start=1142
+  _globals['_METRICTABLE']._serialized_end=1357
+  _globals['_METRICBATCH']._serialized_start=1360
+  _globals['_METRICBATCH']._serialized_end=1514
+  _globals['_METRICCOLLECTION']._serialized_start=1516
+  _globals['_METRICCOLLECTION']._serialized_end=1642
+  _globals['_METRICPOINT']._serialized_start=1645
+  _globals['_METRICPOINT']._serialized_end=1925
+  _globals['_METRICPOINT_ATTRIBUTESENTRY']._serialized_start=1090
+  _globals['_METRICPOINT_ATTRIBUTESENTRY']._serialized_end=1139
+  _globals['_TIMESERIES']._serialized_start=1928
+  _globals['_TIMESERIES']._serialized_end=2122
+  _globals['_TIMESERIES_ATTRIBUTESENTRY']._serialized_start=1090
+  _globals['_TIMESERIES_ATTRIBUTESENTRY']._serialized_end=1139
+  _globals['_CPUSTATS']._serialized_start=2125
+  _globals['_CPUSTATS']._serialized_end=2387
+  _globals['_MEMORYSTATS']._serialized_start=2390
+  _globals['_MEMORYSTATS']._serialized_end=2931
+  _globals['_DISKSTATS']._serialized_start=2934
+  _globals['_DISKSTATS']._serialized_end=3482
+  _globals['_NETWORKSTATS']._serialized_start=3485
+  _globals['_NETWORKSTATS']._serialized_end=4115
+  _globals['_INSTANCESTATS']._serialized_start=4118
+  _globals['_INSTANCESTATS']._serialized_end=4602
+  _globals['_INSTANCESTATS_NATIVEMETRICSENTRY']._serialized_start=4550
+  _globals['_INSTANCESTATS_NATIVEMETRICSENTRY']._serialized_end=4602
 # @@protoc_insertion_point(module_scope)

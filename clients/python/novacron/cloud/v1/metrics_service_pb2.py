@@ -23,16 +23,18 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import field_info_pb2 as google_dot_api_dot_field__info__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from novacron.cloud.v1 import annotations_pb2 as novacron_dot_cloud_dot_v1_dot_annotations__pb2
 from novacron.cloud.v1 import common_pb2 as novacron_dot_cloud_dot_v1_dot_common__pb2
 from novacron.cloud.v1 import metrics_pb2 as novacron_dot_cloud_dot_v1_dot_metrics__pb2
 from novacron.cloud.v1 import streams_pb2 as novacron_dot_cloud_dot_v1_dot_streams__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'novacron/cloud/v1/metrics_service.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#novacron/cloud/v1/annotations.proto\x1a\x1enovacron/cloud/v1/common.proto\x1a\x1fnovacron/cloud/v1/metrics.proto\x1a\x1fnovacron/cloud/v1/streams.proto\"\xbf\x01\n\x0bMetricEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x33\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .novacron.cloud.v1.StreamControlH\x00\x12/\n\x05table\x18\x03 \x01(\x0b\x32\x1e.novacron.cloud.v1.MetricTableH\x00\x12/\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x1e.novacron.cloud.v1.MetricBatchH\x00\x42\x07\n\x05\x65vent\"\xe1\x01\n\x1cListMetricDescriptorsRequest\x12\x38\n\x06parent\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xfa\x41!\x12\x1f\x63loud.novacron/MetricDescriptor\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x1e\n\x16return_partial_success\x18\x07 \x01(\x08\x12\x30\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xe0\x01\n\x1dListMetricDescriptorsResponse\x12?\n\x12metric_descriptors\x18\x01 \x03(\x0b\x32#.novacron.cloud.v1.MetricDescriptor\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x33\n\x0bunreachable\x18\x03 \x03(\x0b\x32\x1e.novacron.cloud.v1.Unreachable\x12\x30\n\x0cobserve_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf9\x01\n\x17GetLatestMetricsRequest\x12\x30\n\x06parent\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x63loud.novacron/Provider\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x1e\n\x16return_partial_success\x18\x07 \x01(\x08\x12\x30\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x08selector\x18\x10 \x01(\x0b\x32!.novacron.cloud.v1.MetricSelector\"\xca\x01\n\x18GetLatestMetricsResponse\x12.\n\x06points\x18\x01 \x03(\x0b\x32\x1e.novacron.cloud.v1.MetricPoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x33\n\x0bunreachable\x18\x03 \x03(\x0b\x32\x1e.novacron.cloud.v1.Unreachable\x12\x30\n\x0cobserve_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xfc\x02\n\x14StreamMetricsRequest\x12\x30\n\x06parent\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x63loud.novacron/Provider\x12\x37\n\x0cresume_after\x18\x0b \x01(\x0b\x32!.novacron.cloud.v1.StreamPosition\x12\x35\n\x12heartbeat_interval\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rskip_snapshot\x18\r \x01(\x08\x12\x33\n\x08selector\x18\x10 \x01(\x0b\x32!.novacron.cloud.v1.MetricSelector\x12+\n\x08interval\x18\x11 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x63hanges_only\x18\x12 \x01(\x08\x12\x33\n\x10refresh_interval\x18\x13 \x01(\x0b\x32\x19.google.protobuf.Duration\"G\n\x15StreamMetricsResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.novacron.cloud.v1.MetricEvent2\x87\x03\n\x0eMetricsService\x12\x87\x01\n\x15ListMetricDescriptors\x12/.novacron.cloud.v1.ListMetricDescriptorsRequest\x1a\x30.novacron.cloud.v1.ListMetricDescriptorsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x12x\n\x10GetLatestMetrics\x12*.novacron.cloud.v1.GetLatestMetricsRequest\x1a+.novacron.cloud.v1.GetLatestMetricsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x12q\n\rStreamMetrics\x12\'.novacron.cloud.v1.StreamMetricsRequest\x1a(.novacron.cloud.v1.StreamMetricsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x30\x01\x42`\n\x15\x63om.novacron.cloud.v1P\x01ZEgithub.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1;cloudv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'novacron/cloud/v1/metrics_service.proto\x12\x11novacron.cloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a#novacron/cloud/v1/annotations.proto\x1a\x1enovacron/cloud/v1/common.proto\x1a\x1fnovacron/cloud/v1/metrics.proto\x1a\x1fnovacron/cloud/v1/streams.proto\"B\n\rRejectedPoint\x12\r\n\x05index\x18\x01 \x01(\x05\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\xfa\x01\n\x0bMetricEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x33\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .novacron.cloud.v1.StreamControlH\x00\x12/\n\x05table\x18\x03 \x01(\x0b\x32\x1e.novacron.cloud.v1.MetricTableH\x00\x12/\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x1e.novacron.cloud.v1.MetricBatchH\x00\x12\x39\n\ncollection\x18\x05 \x01(\x0b\x32#.novacron.cloud.v1.MetricCollectionH\x00\x42\x07\n\x05\x65vent\"\xe1\x01\n\x1cListMetricDescriptorsRequest\x12\x38\n\x06parent\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xfa\x41!\x12\x1f\x63loud.novacron/MetricDescriptor\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x1e\n\x16return_partial_success\x18\x07 \x01(\x08\x12\x30\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xe0\x01\n\x1dListMetricDescriptorsResponse\x12?\n\x12metric_descriptors\x18\x01 \x03(\x0b\x32#.novacron.cloud.v1.MetricDescriptor\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x33\n\x0bunreachable\x18\x03 \x03(\x0b\x32\x1e.novacron.cloud.v1.Unreachable\x12\x30\n\x0cobserve_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb5\x03\n\x13QueryMetricsRequest\x12\x30\n\x06parent\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x63loud.novacron/Provider\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x1e\n\x16return_partial_success\x18\x07 \x01(\x08\x12\x30\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x08selector\x18\x10 \x01(\x0b\x32!.novacron.cloud.v1.MetricSelector\x12\x34\n\nstart_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12,\n\x08\x65nd_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06period\x18\x13 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\tstatistic\x18\x14 \x01(\x0e\x32\x1c.novacron.cloud.v1.Statistic\"\xa0\x02\n\x14QueryMetricsResponse\x12-\n\x06series\x18\x01 \x03(\x0b\x32\x1d.novacron.cloud.v1.TimeSeries\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x33\n\x0bunreachable\x18\x03 \x03(\x0b\x32\x1e.novacron.cloud.v1.Unreachable\x12\x30\n\x0cobserve_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06period\x18\x11 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xf9\x01\n\x17GetLatestMetricsRequest\x12\x30\n\x06parent\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x63loud.novacron/Provider\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x1e\n\x16return_partial_success\x18\x07 \x01(\x08\x12\x30\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x08selector\x18\x10 \x01(\x0b\x32!.novacron.cloud.v1.MetricSelector\"\xca\x01\n\x18GetLatestMetricsResponse\x12.\n\x06points\x18\x01 \x03(\x0b\x32\x1e.novacron.cloud.v1.MetricPoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x33\n\x0bunreachable\x18\x03 \x03(\x0b\x32\x1e.novacron.cloud.v1.Unreachable\x12\x30\n\x0cobserve_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xfc\x02\n\x14StreamMetricsRequest\x12\x30\n\x06parent\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x63loud.novacron/Provider\x12\x37\n\x0cresume_after\x18\x0b \x01(\x0b\x32!.novacron.cloud.v1.StreamPosition\x12\x35\n\x12heartbeat_interval\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rskip_snapshot\x18\r \x01(\x08\x12\x33\n\x08selector\x18\x10 \x01(\x0b\x32!.novacron.cloud.v1.MetricSelector\x12+\n\x08interval\x18\x11 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x63hanges_only\x18\x12 \x01(\x08\x12\x33\n\x10refresh_interval\x18\x13 \x01(\x0b\x32\x19.google.protobuf.Duration\"G\n\x15StreamMetricsResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.novacron.cloud.v1.MetricEvent\"\xab\x01\n\x17GetInstanceStatsRequest\x12.\n\x04name\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x63loud.novacron/Instance\x12\x30\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x06\x64\x65tail\x18\x10 \x01(\x0e\x32\x1e.novacron.cloud.v1.DetailLevel\"K\n\x18GetInstanceStatsResponse\x12/\n\x05stats\x18\x01 \x01(\x0b\x32 .novacron.cloud.v1.InstanceStats\"\xc7\x02\n\x18ListInstanceStatsRequest\x12\x30\n\x06parent\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x63loud.novacron/Provider\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x0f\n\x07regions\x18\x05 \x03(\t\x12\x1e\n\x16return_partial_success\x18\x07 \x01(\x08\x12\x30\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x06\x64\x65tail\x18\x10 \x01(\x0e\x32\x1e.novacron.cloud.v1.DetailLevel\x12/\n\tinstances\x18\x11 \x03(\tB\x1c\xfa\x41\x19\n\x17\x63loud.novacron/Instance\"\xcc\x01\n\x19ListInstanceStatsResponse\x12/\n\x05stats\x18\x01 \x03(\x0b\x32 .novacron.cloud.v1.InstanceStats\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x33\n\x0bunreachable\x18\x03 \x03(\x0b\x32\x1e.novacron.cloud.v1.Unreachable\x12\x30\n\x0cobserve_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb2\x01\n\x13WriteMetricsRequest\x12\x30\n\x06parent\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x63loud.novacron/Provider\x12\x34\n\x06points\x18\x10 \x03(\x0b\x32\x1e.novacron.cloud.v1.MetricPointB\x04\xe2\x41\x01\x02\x12\x15\n\rvalidate_only\x18\x0e \x01(\x08\x12\x1c\n\nrequest_id\x18\x0f \x01(\tB\x08\xe2\x8c\xcf\xd7\x08\x02\x08\x01\"[\n\x14WriteMetricsResponse\x12\x0f\n\x07written\x18\x01 \x01(\x05\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .novacron.cloud.v1.RejectedPoint*y\n\x0b\x44\x65tailLevel\x12\x1c\n\x18\x44\x45TAIL_LEVEL_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44\x45TAIL_LEVEL_BASIC\x10\x01\x12\x19\n\x15\x44\x45TAIL_LEVEL_STANDARD\x10\x02\x12\x19\n\x15\x44\x45TAIL_LEVEL_DETAILED\x10\x03\x32\xd7\x06\n\x0eMetricsService\x12\x87\x01\n\x15ListMetricDescriptors\x12/.novacron.cloud.v1.ListMetricDescriptorsRequest\x1a\x30.novacron.cloud.v1.ListMetricDescriptorsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x12l\n\x0cQueryMetrics\x12&.novacron.cloud.v1.QueryMetricsRequest\x1a\'.novacron.cloud.v1.QueryMetricsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x12x\n\x10GetLatestMetrics\x12*.novacron.cloud.v1.GetLatestMetricsRequest\x1a+.novacron.cloud.v1.GetLatestMetricsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x12q\n\rStreamMetrics\x12\'.novacron.cloud.v1.StreamMetricsRequest\x1a(.novacron.cloud.v1.StreamMetricsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x30\x01\x12x\n\x10GetInstanceStats\x12*.novacron.cloud.v1.GetInstanceStatsRequest\x1a+.novacron.cloud.v1.GetInstanceStatsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x12{\n\x11ListInstanceStats\x12+.novacron.cloud.v1.ListInstanceStatsRequest\x1a,.novacron.cloud.v1.ListInstanceStatsResponse\"\x0b\x90\x02\x01\xb0\xbb\x18)\xb8\xbb\x18\x01\x12i\n\x0cWriteMetrics\x12&.novacron.cloud.v1.WriteMetricsRequest\x1a\'.novacron.cloud.v1.WriteMetricsResponse\"\x08\xb0\xbb\x18*\xb8\xbb\x18\x02\x42`\n\x15\x63om.novacron.cloud.v1P\x01ZEgithub.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1;cloudv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,30 +44,74 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\025com.novacron.cloud.v1P\001ZEgithub.com/khryptorgraphics/novacron-cloud/clients/go/cloudv1;cloudv1'
   _globals['_LISTMETRICDESCRIPTORSREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_LISTMETRICDESCRIPTORSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002\372A!\022\037cloud.novacron/MetricDescriptor'
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002\372A\031\n\027cloud.novacron/Provider'
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['start_time']._loaded_options = None
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['start_time']._serialized_options = b'\342A\001\002'
   _globals['_GETLATESTMETRICSREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_GETLATESTMETRICSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002\372A\031\n\027cloud.novacron/Provider'
   _globals['_STREAMMETRICSREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_STREAMMETRICSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002\372A\031\n\027cloud.novacron/Provider'
+  _globals['_GETINSTANCESTATSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETINSTANCESTATSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\031\n\027cloud.novacron/Instance'
+  _globals['_LISTINSTANCESTATSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTINSTANCESTATSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002\372A\031\n\027cloud.novacron/Provider'
+  _globals['_LISTINSTANCESTATSREQUEST'].fields_by_name['instances']._loaded_options = None
+  _globals['_LISTINSTANCESTATSREQUEST'].fields_by_name['instances']._serialized_options = b'\372A\031\n\027cloud.novacron/Instance'
+  _globals['_WRITEMETRICSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_WRITEMETRICSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002\372A\031\n\027cloud.novacron/Provider'
+  _globals['_WRITEMETRICSREQUEST'].fields_by_name['points']._loaded_options = None
+  _globals['_WRITEMETRICSREQUEST'].fields_by_name['points']._serialized_options = b'\342A\001\002'
+  _globals['_WRITEMETRICSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_WRITEMETRICSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342\214\317\327\010\002\010\001'
   _globals['_METRICSSERVICE'].methods_by_name['ListMetricDescriptors']._loaded_options = None
   _globals['_METRICSSERVICE'].methods_by_name['ListMetricDescriptors']._serialized_options = b'\220\002\001\260\273\030)\270\273\030\001'
+  _globals['_METRICSSERVICE'].methods_by_name['QueryMetrics']._loaded_options = None
+  _globals['_METRICSSERVICE'].methods_by_name['QueryMetrics']._serialized_options = b'\220\002\001\260\273\030)\270\273\030\001'
   _globals['_METRICSSERVICE'].methods_by_name['GetLatestMetrics']._loaded_options = None
   _globals['_METRICSSERVICE'].methods_by_name['GetLatestMetrics']._serialized_options = b'\220\002\001\260\273\030)\270\273\030\001'
   _globals['_METRICSSERVICE'].methods_by_name['StreamMetrics']._loaded_options = None
   _globals['_METRICSSERVICE'].methods_by_name['StreamMetrics']._serialized_options = b'\220\002\001\260\273\030)\270\273\030\001'
-  _globals['_METRICEVENT']._serialized_start=323
-  _globals['_METRICEVENT']._serialized_end=514
-  _globals['_LISTMETRICDESCRIPTORSREQUEST']._serialized_start=517
-  _globals['_LISTMETRICDESCRIPTORSREQUEST']._serialized_end=742
-  _globals['_LISTMETRICDESCRIPTORSRESPONSE']._serialized_start=745
-  _globals['_LISTMETRICDESCRIPTORSRESPONSE']._serialized_end=969
-  _globals['_GETLATESTMETRICSREQUEST']._serialized_start=972
-  _globals['_GETLATESTMETRICSREQUEST']._serialized_end=1221
-  _globals['_GETLATESTMETRICSRESPONSE']._serialized_start=1224
-  _globals['_GETLATESTMETRICSRESPONSE']._serialized_end=1426
-  _globals['_STREAMMETRICSREQUEST']._serialized_start=1429
-  _globals['_STREAMMETRICSREQUEST']._serialized_end=1809
-  _globals['_STREAMMETRICSRESPONSE']._serialized_start=1811
-  _globals['_STREAMMETRICSRESPONSE']._serialized_end=1882
-  _globals['_METRICSSERVICE']._serialized_start=1885
-  _globals['_METRICSSERVICE']._serialized_end=2276
+  _globals['_METRICSSERVICE'].methods_by_name['GetInstanceStats']._loaded_options = None
+  _globals['_METRICSSERVICE'].methods_by_name['GetInstanceStats']._serialized_options = b'\220\002\001\260\273\030)\270\273\030\001'
+  _globals['_METRICSSERVICE'].methods_by_name['ListInstanceStats']._loaded_options = None
+  _globals['_METRICSSERVICE'].methods_by_name['ListInstanceStats']._serialized_options = b'\220\002\001\260\273\030)\270\273\030\001'
+  _globals['_METRICSSERVICE'].methods_by_name['WriteMetrics']._loaded_options = None
+  _globals['_METRICSSERVICE'].methods_by_name['WriteMetrics']._serialized_options = b'\260\273\030*\270\273\030\002'
+  _globals['_DETAILLEVEL']._serialized_start=3858
+  _globals['_DETAILLEVEL']._serialized_end=3979
+  _globals['_REJECTEDPOINT']._serialized_start=376
+  _globals['_REJECTEDPOINT']._serialized_end=442
+  _globals['_METRICEVENT']._serialized_start=445
+  _globals['_METRICEVENT']._serialized_end=695
+  _globals['_LISTMETRICDESCRIPTORSREQUEST']._serialized_start=698
+  _globals['_LISTMETRICDESCRIPTORSREQUEST']._serialized_end=923
+  _globals['_LISTMETRICDESCRIPTORSRESPONSE']._serialized_start=926
+  _globals['_LISTMETRICDESCRIPTORSRESPONSE']._serialized_end=1150
+  _globals['_QUERYMETRICSREQUEST']._serialized_start=1153
+  _globals['_QUERYMETRICSREQUEST']._serialized_end=1590
+  _globals['_QUERYMETRICSRESPONSE']._serialized_start=1593
+  _globals['_QUERYMETRICSRESPONSE']._serialized_end=1881
+  _globals['_GETLATESTMETRICSREQUEST']._serialized_start=1884
+  _globals['_GETLATESTMETRICSREQUEST']._serialized_end=2133
+  _globals['_GETLATESTMETRICSRESPONSE']._serialized_start=2136
+  _globals['_GETLATESTMETRICSRESPONSE']._serialized_end=2338
+  _globals['_STREAMMETRICSREQUEST']._serialized_start=2341
+  _globals['_STREAMMETRICSREQUEST']._serialized_end=2721
+  _globals['_STREAMMETRICSRESPONSE']._serialized_start=2723
+  _globals['_STREAMMETRICSRESPONSE']._serialized_end=2794
+  _globals['_GETINSTANCESTATSREQUEST']._serialized_start=2797
+  _globals['_GETINSTANCESTATSREQUEST']._serialized_end=2968
+  _globals['_GETINSTANCESTATSRESPONSE']._serialized_start=2970
+  _globals['_GETINSTANCESTATSRESPONSE']._serialized_end=3045
+  _globals['_LISTINSTANCESTATSREQUEST']._serialized_start=3048
+  _globals['_LISTINSTANCESTATSREQUEST']._serialized_end=3375
+  _globals['_LISTINSTANCESTATSRESPONSE']._serialized_start=3378
+  _globals['_LISTINSTANCESTATSRESPONSE']._serialized_end=3582
+  _globals['_WRITEMETRICSREQUEST']._serialized_start=3585
+  _globals['_WRITEMETRICSREQUEST']._serialized_end=3763
+  _globals['_WRITEMETRICSRESPONSE']._serialized_start=3765
+  _globals['_WRITEMETRICSRESPONSE']._serialized_end=3856
+  _globals['_METRICSSERVICE']._serialized_start=3982
+  _globals['_METRICSSERVICE']._serialized_end=4837
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class MetricsServiceStub:
-    """Metrics: the present by GetLatestMetrics, what comes by StreamMetrics. The tables read: condition | code, reason | what the
+    """Metrics in and out: history by QueryMetrics, the present by GetLatestMetrics, what
+    comes by StreamMetrics; the same for one machine in NovaCron's shape by the
+    methods with InstanceStats. The tables read: condition | code, reason | what the
     caller does; what ErrorReason marks "any" is there only where it is particular.
     """
 
@@ -41,6 +43,11 @@ class MetricsServiceStub:
                 request_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListMetricDescriptorsRequest.SerializeToString,
                 response_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListMetricDescriptorsResponse.FromString,
                 _registered_method=True)
+        self.QueryMetrics = channel.unary_unary(
+                '/novacron.cloud.v1.MetricsService/QueryMetrics',
+                request_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.SerializeToString,
+                response_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.FromString,
+                _registered_method=True)
         self.GetLatestMetrics = channel.unary_unary(
                 '/novacron.cloud.v1.MetricsService/GetLatestMetrics',
                 request_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.GetLatestMetricsRequest.SerializeToString,
@@ -51,10 +58,27 @@ class MetricsServiceStub:
                 request_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.StreamMetricsRequest.SerializeToString,
                 response_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.StreamMetricsResponse.FromString,
                 _registered_method=True)
+        self.GetInstanceStats = channel.unary_unary(
+                '/novacron.cloud.v1.MetricsService/GetInstanceStats',
+                request_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.GetInstanceStatsRequest.SerializeToString,
+                response_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.GetInstanceStatsResponse.FromString,
+                _registered_method=True)
+        self.ListInstanceStats = channel.unary_unary(
+                '/novacron.cloud.v1.MetricsService/ListInstanceStats',
+                request_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListInstanceStatsRequest.SerializeToString,
+                response_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListInstanceStatsResponse.FromString,
+                _registered_method=True)
+        self.WriteMetrics = channel.unary_unary(
+                '/novacron.cloud.v1.MetricsService/WriteMetrics',
+                request_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.WriteMetricsRequest.SerializeToString,
+                response_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.WriteMetricsResponse.FromString,
+                _registered_method=True)
 
 
 class MetricsServiceServicer:
-    """Metrics: the present by GetLatestMetrics, what comes by StreamMetrics. The tables read: condition | code, reason | what the
+    """Metrics in and out: history by QueryMetrics, the present by GetLatestMetrics, what
+    comes by StreamMetrics; the same for one machine in NovaCron's shape by the
+    methods with InstanceStats. The tables read: condition | code, reason | what the
     caller does; what ErrorReason marks "any" is there only where it is particular.
     """
 
@@ -63,6 +87,20 @@ class MetricsServiceServicer:
 
         part unreadable, no return_partial_success | that part's error | as it says
         token of another query | INVALID_ARGUMENT PAGE_TOKEN_INVALID | list anew
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QueryMetrics(self, request, context):
+        """Reads history, all series on one grid. Idempotent. A whole number of periods is
+        answered: start_time is rounded down, end_time up, to multiples of period since
+        1970.
+
+        part unreadable, no return_partial_success | that part's error | as it says
+        token of another query | INVALID_ARGUMENT PAGE_TOKEN_INVALID | query anew
+        more than 100,000 periods | INVALID_ARGUMENT FIELD_INVALID | longer period
+        a named resource is not there | NOT_FOUND RESOURCE_NOT_FOUND | drop it
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,6 +133,45 @@ class MetricsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetInstanceStats(self, request, context):
+        """Gets the statistics of one instance: Go GetVMStats. Idempotent. What the cloud
+        or the guest does not tell is absent.
+
+        no such instance | NOT_FOUND RESOURCE_NOT_FOUND | forget it
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInstanceStats(self, request, context):
+        """Lists the statistics of many instances: one call in place of many. Idempotent.
+
+        part unreadable, no return_partial_success | that part's error | as it says
+        token of another query | INVALID_ARGUMENT PAGE_TOKEN_INVALID | list anew
+        a named instance is not there | NOT_FOUND RESOURCE_NOT_FOUND | drop it
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WriteMetrics(self, request, context):
+        """Writes "custom.*" points into the cloud's metric store, where the cloud's own
+        tools find them: on AWS and Azure in the namespace "NovaCron", on Google Cloud
+        "custom.app.queue" as custom.googleapis.com/app/queue. The other methods here do
+        not read them back. A metric exists from its first point on. Points that are
+        refused do not stop the others. Safe to repeat with a request_id alone: of a
+        second value of one series and time AWS and Azure keep both, so that it counts in
+        their sums and averages, and Google Cloud, which wants each point newer than the
+        one before by 5 seconds, refuses it.
+
+        no point could be taken | the first point's error | as it says
+        request_id came with other points | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
+        too many metrics | RESOURCE_EXHAUSTED QUOTA_EXCEEDED | fewer metrics
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MetricsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -102,6 +179,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.ListMetricDescriptors,
                     request_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListMetricDescriptorsRequest.FromString,
                     response_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListMetricDescriptorsResponse.SerializeToString,
+            ),
+            'QueryMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryMetrics,
+                    request_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.FromString,
+                    response_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.SerializeToString,
             ),
             'GetLatestMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLatestMetrics,
@@ -113,6 +195,21 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     request_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.StreamMetricsRequest.FromString,
                     response_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.StreamMetricsResponse.SerializeToString,
             ),
+            'GetInstanceStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInstanceStats,
+                    request_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.GetInstanceStatsRequest.FromString,
+                    response_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.GetInstanceStatsResponse.SerializeToString,
+            ),
+            'ListInstanceStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInstanceStats,
+                    request_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListInstanceStatsRequest.FromString,
+                    response_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListInstanceStatsResponse.SerializeToString,
+            ),
+            'WriteMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteMetrics,
+                    request_deserializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.WriteMetricsRequest.FromString,
+                    response_serializer=novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.WriteMetricsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'novacron.cloud.v1.MetricsService', rpc_method_handlers)
@@ -122,7 +219,9 @@ def add_MetricsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MetricsService:
-    """Metrics: the present by GetLatestMetrics, what comes by StreamMetrics. The tables read: condition | code, reason | what the
+    """Metrics in and out: history by QueryMetrics, the present by GetLatestMetrics, what
+    comes by StreamMetrics; the same for one machine in NovaCron's shape by the
+    methods with InstanceStats. The tables read: condition | code, reason | what the
     caller does; what ErrorReason marks "any" is there only where it is particular.
     """
 
@@ -143,6 +242,33 @@ class MetricsService:
             '/novacron.cloud.v1.MetricsService/ListMetricDescriptors',
             novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListMetricDescriptorsRequest.SerializeToString,
             novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListMetricDescriptorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/novacron.cloud.v1.MetricsService/QueryMetrics',
+            novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.SerializeToString,
+            novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -197,6 +323,87 @@ class MetricsService:
             '/novacron.cloud.v1.MetricsService/StreamMetrics',
             novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.StreamMetricsRequest.SerializeToString,
             novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.StreamMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInstanceStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/novacron.cloud.v1.MetricsService/GetInstanceStats',
+            novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.GetInstanceStatsRequest.SerializeToString,
+            novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.GetInstanceStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInstanceStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/novacron.cloud.v1.MetricsService/ListInstanceStats',
+            novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListInstanceStatsRequest.SerializeToString,
+            novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.ListInstanceStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/novacron.cloud.v1.MetricsService/WriteMetrics',
+            novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.WriteMetricsRequest.SerializeToString,
+            novacron_dot_cloud_dot_v1_dot_metrics__service__pb2.WriteMetricsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,7 +29,7 @@ PROVIDER_STATE_DEGRADED: ProviderState
 PROVIDER_STATE_UNAVAILABLE: ProviderState
 
 class ProviderConfig(_message.Message):
-    __slots__ = ("auth", "default_region", "default_zone", "project", "timeout", "max_retries", "endpoint", "regions", "max_staleness", "metrics_interval", "options")
+    __slots__ = ("auth", "default_region", "default_zone", "project", "timeout", "max_retries", "endpoint", "regions", "max_staleness", "metrics_interval", "metrics_daily_budget", "options")
     class AuthEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +47,7 @@ class ProviderConfig(_message.Message):
     REGIONS_FIELD_NUMBER: _ClassVar[int]
     MAX_STALENESS_FIELD_NUMBER: _ClassVar[int]
     METRICS_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    METRICS_DAILY_BUDGET_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     auth: _containers.ScalarMap[str, str]
     default_region: str
@@ -58,8 +59,9 @@ class ProviderConfig(_message.Message):
     regions: _containers.RepeatedScalarFieldContainer[str]
     max_staleness: _duration_pb2.Duration
     metrics_interval: _duration_pb2.Duration
+    metrics_daily_budget: int
     options: _struct_pb2.Struct
-    def __init__(self, auth: _Optional[_Mapping[str, str]] = ..., default_region: _Optional[str] = ..., default_zone: _Optional[str] = ..., project: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_retries: _Optional[int] = ..., endpoint: _Optional[str] = ..., regions: _Optional[_Iterable[str]] = ..., max_staleness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., metrics_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    def __init__(self, auth: _Optional[_Mapping[str, str]] = ..., default_region: _Optional[str] = ..., default_zone: _Optional[str] = ..., project: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_retries: _Optional[int] = ..., endpoint: _Optional[str] = ..., regions: _Optional[_Iterable[str]] = ..., max_staleness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., metrics_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., metrics_daily_budget: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class RegionHealth(_message.Message):
     __slots__ = ("region", "latency", "error")
@@ -82,18 +84,32 @@ class OpenCircuit(_message.Message):
     def __init__(self, region: _Optional[str] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class ProviderHealth(_message.Message):
-    __slots__ = ("error", "regions", "throttled_calls", "credentials_expire_time", "open_circuits")
+    __slots__ = ("error", "regions", "throttled_calls", "credentials_expire_time", "open_circuits", "metric_spend")
     ERROR_FIELD_NUMBER: _ClassVar[int]
     REGIONS_FIELD_NUMBER: _ClassVar[int]
     THROTTLED_CALLS_FIELD_NUMBER: _ClassVar[int]
     CREDENTIALS_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     OPEN_CIRCUITS_FIELD_NUMBER: _ClassVar[int]
+    METRIC_SPEND_FIELD_NUMBER: _ClassVar[int]
     error: _status_pb2.Status
     regions: _containers.RepeatedCompositeFieldContainer[RegionHealth]
     throttled_calls: int
     credentials_expire_time: _timestamp_pb2.Timestamp
     open_circuits: _containers.RepeatedCompositeFieldContainer[OpenCircuit]
-    def __init__(self, error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[RegionHealth, _Mapping]]] = ..., throttled_calls: _Optional[int] = ..., credentials_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., open_circuits: _Optional[_Iterable[_Union[OpenCircuit, _Mapping]]] = ...) -> None: ...
+    metric_spend: MetricSpend
+    def __init__(self, error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[RegionHealth, _Mapping]]] = ..., throttled_calls: _Optional[int] = ..., credentials_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., open_circuits: _Optional[_Iterable[_Union[OpenCircuit, _Mapping]]] = ..., metric_spend: _Optional[_Union[MetricSpend, _Mapping]] = ...) -> None: ...
+
+class MetricSpend(_message.Message):
+    __slots__ = ("billed", "budget", "widened_interval", "reset_time")
+    BILLED_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    WIDENED_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    RESET_TIME_FIELD_NUMBER: _ClassVar[int]
+    billed: int
+    budget: int
+    widened_interval: _duration_pb2.Duration
+    reset_time: _timestamp_pb2.Timestamp
+    def __init__(self, billed: _Optional[int] = ..., budget: _Optional[int] = ..., widened_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reset_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Provider(_message.Message):
     __slots__ = ("name", "native_id", "display_name", "state", "create_time", "observe_time", "kind", "config", "is_default", "health", "etag")

@@ -13,6 +13,7 @@ from novacron.cloud.v1 import common_pb2 as _common_pb2
 from novacron.cloud.v1 import compute_pb2 as _compute_pb2
 from novacron.cloud.v1 import operations_pb2 as _operations_pb2
 from novacron.cloud.v1 import provider_pb2 as _provider_pb2
+from novacron.cloud.v1 import streams_pb2 as _streams_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -32,6 +33,20 @@ STOP_MODE_UNSPECIFIED: StopMode
 STOP_MODE_DEALLOCATE: StopMode
 STOP_MODE_KEEP_HOST: StopMode
 STOP_MODE_SUSPEND: StopMode
+
+class ResourceEvent(_message.Message):
+    __slots__ = ("sequence", "control", "removed", "provider", "instance")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    control: _streams_pb2.StreamControl
+    removed: _common_pb2.ResourceRef
+    provider: _provider_pb2.Provider
+    instance: _compute_pb2.Instance
+    def __init__(self, sequence: _Optional[int] = ..., control: _Optional[_Union[_streams_pb2.StreamControl, _Mapping]] = ..., removed: _Optional[_Union[_common_pb2.ResourceRef, _Mapping]] = ..., provider: _Optional[_Union[_provider_pb2.Provider, _Mapping]] = ..., instance: _Optional[_Union[_compute_pb2.Instance, _Mapping]] = ...) -> None: ...
 
 class GetProviderRequest(_message.Message):
     __slots__ = ("name", "max_staleness")
@@ -334,3 +349,27 @@ class RestartInstanceResponse(_message.Message):
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     operation: _operations_pb2.Operation
     def __init__(self, operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
+
+class WatchResourcesRequest(_message.Message):
+    __slots__ = ("parent", "filter", "regions", "resume_after", "heartbeat_interval", "skip_snapshot", "types")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    REGIONS_FIELD_NUMBER: _ClassVar[int]
+    RESUME_AFTER_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    SKIP_SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    filter: str
+    regions: _containers.RepeatedScalarFieldContainer[str]
+    resume_after: _streams_pb2.StreamPosition
+    heartbeat_interval: _duration_pb2.Duration
+    skip_snapshot: bool
+    types: _containers.RepeatedScalarFieldContainer[_common_pb2.ResourceType]
+    def __init__(self, parent: _Optional[str] = ..., filter: _Optional[str] = ..., regions: _Optional[_Iterable[str]] = ..., resume_after: _Optional[_Union[_streams_pb2.StreamPosition, _Mapping]] = ..., heartbeat_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., skip_snapshot: _Optional[bool] = ..., types: _Optional[_Iterable[_Union[_common_pb2.ResourceType, str]]] = ...) -> None: ...
+
+class WatchResourcesResponse(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[ResourceEvent]
+    def __init__(self, events: _Optional[_Iterable[_Union[ResourceEvent, _Mapping]]] = ...) -> None: ...

@@ -113,6 +113,11 @@ class ProviderServiceStub:
                 request_serializer=novacron_dot_cloud_dot_v1_dot_provider__service__pb2.RestartInstanceRequest.SerializeToString,
                 response_deserializer=novacron_dot_cloud_dot_v1_dot_provider__service__pb2.RestartInstanceResponse.FromString,
                 _registered_method=True)
+        self.WatchResources = channel.unary_stream(
+                '/novacron.cloud.v1.ProviderService/WatchResources',
+                request_serializer=novacron_dot_cloud_dot_v1_dot_provider__service__pb2.WatchResourcesRequest.SerializeToString,
+                response_deserializer=novacron_dot_cloud_dot_v1_dot_provider__service__pb2.WatchResourcesResponse.FromString,
+                _registered_method=True)
 
 
 class ProviderServiceServicer:
@@ -291,6 +296,17 @@ class ProviderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchResources(self, request, context):
+        """Streams the inventory: each resource as it is, then each time it changes, whole.
+        Idempotent; see streams.proto. A part that cannot be read keeps its last state, and
+        the provider event says why.
+
+        no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProviderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -368,6 +384,11 @@ def add_ProviderServiceServicer_to_server(servicer, server):
                     servicer.RestartInstance,
                     request_deserializer=novacron_dot_cloud_dot_v1_dot_provider__service__pb2.RestartInstanceRequest.FromString,
                     response_serializer=novacron_dot_cloud_dot_v1_dot_provider__service__pb2.RestartInstanceResponse.SerializeToString,
+            ),
+            'WatchResources': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchResources,
+                    request_deserializer=novacron_dot_cloud_dot_v1_dot_provider__service__pb2.WatchResourcesRequest.FromString,
+                    response_serializer=novacron_dot_cloud_dot_v1_dot_provider__service__pb2.WatchResourcesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -779,6 +800,33 @@ class ProviderService:
             '/novacron.cloud.v1.ProviderService/RestartInstance',
             novacron_dot_cloud_dot_v1_dot_provider__service__pb2.RestartInstanceRequest.SerializeToString,
             novacron_dot_cloud_dot_v1_dot_provider__service__pb2.RestartInstanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchResources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/novacron.cloud.v1.ProviderService/WatchResources',
+            novacron_dot_cloud_dot_v1_dot_provider__service__pb2.WatchResourcesRequest.SerializeToString,
+            novacron_dot_cloud_dot_v1_dot_provider__service__pb2.WatchResourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -148,6 +148,13 @@ class ProviderServiceStub:
       it does not run | FAILED_PRECONDITION RESOURCE_STATE_INVALID | StartInstance
       request_id came with other parameters | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
     """
+    WatchResources: _grpc.UnaryStreamMultiCallable[_provider_service_pb2.WatchResourcesRequest, _provider_service_pb2.WatchResourcesResponse]
+    """Streams the inventory: each resource as it is, then each time it changes, whole.
+    Idempotent; see streams.proto. A part that cannot be read keeps its last state, and
+    the provider event says why.
+
+      no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
+    """
 
 @_typing.type_check_only
 class ProviderServiceAsyncStub(ProviderServiceStub):
@@ -266,6 +273,13 @@ class ProviderServiceAsyncStub(ProviderServiceStub):
       another operation holds it | ABORTED RESOURCE_BUSY | wait for that one, repeat
       it does not run | FAILED_PRECONDITION RESOURCE_STATE_INVALID | StartInstance
       request_id came with other parameters | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
+    """
+    WatchResources: _aio.UnaryStreamMultiCallable[_provider_service_pb2.WatchResourcesRequest, _provider_service_pb2.WatchResourcesResponse]  # type: ignore[assignment]
+    """Streams the inventory: each resource as it is, then each time it changes, whole.
+    Idempotent; see streams.proto. A part that cannot be read keeps its last state, and
+    the provider event says why.
+
+      no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
     """
 
 class ProviderServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -472,6 +486,19 @@ class ProviderServiceServicer(metaclass=_abc_1.ABCMeta):
           another operation holds it | ABORTED RESOURCE_BUSY | wait for that one, repeat
           it does not run | FAILED_PRECONDITION RESOURCE_STATE_INVALID | StartInstance
           request_id came with other parameters | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
+        """
+
+    @_abc_1.abstractmethod
+    def WatchResources(
+        self,
+        request: _provider_service_pb2.WatchResourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_provider_service_pb2.WatchResourcesResponse], _abc.AsyncIterator[_provider_service_pb2.WatchResourcesResponse]]:
+        """Streams the inventory: each resource as it is, then each time it changes, whole.
+        Idempotent; see streams.proto. A part that cannot be read keeps its last state, and
+        the provider event says why.
+
+          no such provider | NOT_FOUND RESOURCE_NOT_FOUND | register it
         """
 
 def add_ProviderServiceServicer_to_server(servicer: ProviderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,12 +1,10 @@
-"""A request to Azure as it comes over the wire, and the answer that goes back."""
+"""A request as it comes over the wire, and the answer that goes back: JSON over HTTP, as Azure and Google speak it."""
 
 import json
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
-
-from novacron_sandbox.azure.errors import ArmError
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,43 +21,54 @@ class Answer(NamedTuple):
 
     def send(self, start_response: "StartResponse") -> "Iterable[bytes]":
         """Hand the answer to a WSGI server."""
-        body = b"" if self.value is None else self.value
-        headers = dict(self.headers)
-        if self.value is not None and not isinstance(body, bytes):
-            body = json.dumps(self.value).encode()
+        body, headers = self.value, dict(self.headers)
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json; charset=utf-8")
-        phrase = HTTPStatus(self.status).phrase
-        start_response(f"{self.status} {phrase}", [*headers.items(), ("Content-Length", str(len(body)))])
-        return [body]
+        start_response(f"{self.status} {HTTPStatus(self.status).phrase}", list(headers.items()))
+        return [body or b""]
 
 
 class Request:
-    """One request: where to, with which parameters (names are the same in any case) and which body."""
+    """One request: where to, with which parameters and which body."""
 
     def __init__(self, environ: "WSGIEnvironment") -> None:
         self._environ = environ
         self.method: str = environ["REQUEST_METHOD"]
-        self.path = environ.get("PATH_INFO", "").replace("//", "/").rstrip("/") or "/"
+        self.path = environ["PATH_INFO"].replace("//", "/").rstrip("/") or "/"
+        self.target: str = environ["RAW_URI"]
         self.endpoint = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', '127.0.0.1')}"
-        self.url = self.endpoint + str(environ.get("RAW_URI", ""))
-        self.query = {
-            name.lower(): value for name, value in parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
-        }
-        self.body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        self.query = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
+        self.body: bytes = environ["wsgi.input"].read()
+
+    @property
+    def url(self) -> str:
+        """The whole address."""
+        return self.endpoint + self.target
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The path, cut at its slashes."""
+        return tuple(self.path.strip("/").split("/"))
 
     def header(self, name: str) -> str:
-        """Return a header as it was sent, or an empty string."""
+        """Return a header as it was sent, or an empty text."""
         return str(self._environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
+
+    @property
+    def bearer(self) -> str:
+        """The token of the caller, or an empty text."""
+        kind, _, token = self.header("authorization").partition(" ")
+        return token if kind.lower() == "bearer" else ""
 
     @property
     def headers(self) -> dict[str, str]:
         """All headers, without what proves who is asking."""
         sent = {name[5:].lower().replace("_", "-"): v for name, v in self._environ.items() if name.startswith("HTTP_")}
-        sent["content-type"] = self._environ.get("CONTENT_TYPE", "")
         sent.pop("authorization", None)
         return sent
 
-    @cached_property
+    @property
     def form(self) -> dict[str, str]:
         """The fields of a form."""
         return dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
@@ -71,10 +80,3 @@ class Request:
             return json.loads(self.body) if self.body else None
         except ValueError:
             return None
-
-    @property
-    def object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises ArmError InvalidRequestContent when it is not one."""
-        if not isinstance(self.json, dict):
-            raise ArmError("InvalidRequestContent", "The request content was invalid and could not be deserialized.")
-        return self.json
