@@ -39,7 +39,8 @@ class CustomCloudWatch(CustomMetrics):
     """What clients write into one AWS account: namespace "NovaCron", the metric's type as its name.
 
     A point without an instance goes into the home region. CloudWatch keeps every value that it is sent: a second one of
-    one series and time counts in sums and averages beside the first.
+    one series and time counts in sums and averages beside the first, also one of a call that was sent again because its
+    answer was lost.
     """
 
     max_age = 14 * 86400.0
