@@ -11,7 +11,7 @@ from tests.bench.processes import Server, ours
 from tests.bench.table import Row, alternated, compared
 
 SUBSCRIBERS, SERIES, PERIOD, STOPPED = 1000, 1000, 0.1, 10
-SPAN = 2.0
+SPAN = 1.5
 # Bytes that a stream takes in unread: small, so that those who stop hold up the server from the first second on.
 WINDOW = 65_536
 # MiB: what a run may leave in any case, and for each stream that is stuck.
