@@ -1,10 +1,12 @@
 """The whole server for a bench: `python -m tests.bench.ours FOLDER SERIES PERIOD [CHANGED [KEEPALIVE]]`.
 
 It prints its address and ends when its standard input does; each line that comes there is answered with the number of
-streams that are open; after "hold" nothing more is published, until "go". The cloud is in memory and does next to nothing: it publishes a value of each of SERIES instances
-every PERIOD seconds. Of each CHANGED-th one it is another value than before, of the others the same. So what is counted
-is ours: collecting, the stream, the door, dispatch, spans and logs. With KEEPALIVE a client is asked for a sign of life
-after so many seconds, and given up after as many more.
+streams that are open, and after "hold" nothing more is published, until "go".
+
+The cloud is in memory and does next to nothing: it publishes a value of each of SERIES instances every PERIOD seconds.
+Of each CHANGED-th one it is another value than before, of the others the same. So what is counted is ours: collecting,
+the stream, the door, dispatch, spans and logs. With KEEPALIVE a client is asked for a sign of life after so many
+seconds, and given up after as many more.
 """
 
 import asyncio

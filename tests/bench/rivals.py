@@ -1,8 +1,7 @@
 """What grpc.aio costs by itself: `python -m tests.bench.rivals ring|rows SERIES PERIOD`.
 
-It prints its address and ends when its standard input does; after a line "hold" there nothing more is published, until "go".
-StreamMetrics is a batch of SERIES samples every PERIOD
-seconds, without any collecting behind it:
+It prints its address and ends when its standard input does; after a line "hold" there nothing more is published,
+until "go". StreamMetrics is a batch of SERIES samples every PERIOD seconds, without any collecting behind it:
 
     ring   encoded once, in a ring of ready bytes, each batch one message
     rows   built anew for each subscriber, a row with all its names for each sample

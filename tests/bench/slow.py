@@ -57,12 +57,19 @@ async def frozen() -> Row:
         await cost(server, load, SERIES, 0.5)
         if load.pid is None:
             return Row("frozen", what, None, LIMIT, unit="s", detail="needs readers in a process of their own, so C++")
-        load_pid = load.pid
-        os.kill(load_pid, signal.SIGSTOP)
+        os.kill(load.pid, signal.SIGSTOP)
         begin = time.monotonic()
         try:
-            while (left := int(await server.ask())) and time.monotonic() < begin + 2 * LIMIT:
-                await asyncio.sleep(0.1)
+            left = await ended(server, begin + 2 * LIMIT)
         finally:
-            os.kill(load_pid, signal.SIGCONT)
+            os.kill(load.pid, signal.SIGCONT)
     return Row("frozen", what, time.monotonic() - begin, LIMIT, unit="s", detail=f"{left} left")
+
+
+async def ended(server: Server, deadline: float) -> int:
+    """Wait until a server has no streams any more, at most until a deadline; how many are left."""
+    while left := int(await server.ask()):
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.1)
+    return left
