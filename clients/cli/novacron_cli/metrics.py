@@ -1,6 +1,7 @@
 """Commands for metrics."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
@@ -95,7 +96,7 @@ async def watch_metrics(
 
     The table is sorted and grouped as --sort and --group-by say; s and r sort otherwise, arrows scroll, q ends.
     """
-    if group_by not in ("", "provider", "region", "type") and not group_by.startswith("tags."):
+    if not re.fullmatch(r"|provider|region|type|tags\..+", group_by):
         raise typer.BadParameter("one of provider, region, type, tags.KEY", param_hint="--group-by")
     stream = session.client.stream_metrics(
         provider_name(provider),

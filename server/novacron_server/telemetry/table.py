@@ -125,26 +125,33 @@ class Table:
         """
         added: list[int] = []
         touched: list[int] = []
-        cells: dict[int, tuple[list[int], list[float]]] = {}
+        rows: list[int] = []
+        times: list[float] = []
+        values: list[float] = []
         for series in found:
             row = self.rows.get(series.key)
             if row is None:
                 row = self._add(series.key)
                 added.append(row)
             touched.append(row)
-            for time, value in zip(series.times, series.values, strict=True):
-                rows, values = cells.setdefault(math.ceil(time / period - 1e-6), ([], []))
-                rows.append(row)
-                values.append(value)
+            count = len(series.times)
+            if count != len(series.values):
+                raise ValueError(f"{series.key}: {count} times, {len(series.values)} values")
+            rows += (row,) * count
+            times += series.times
+            values += series.values
         self._groups[touched] = group
         is_new = np.zeros(self._size, np.bool_)
         is_new[added] = True
-        columns = (self._column(index, period, *cells[index], is_new, horizon) for index in sorted(cells))
+        at_rows, at_values = np.array(rows, np.int64), np.array(values, np.float64)
+        indices = np.ceil(np.array(times, np.float64) / period - 1e-6).astype(np.int64)
+        columns = []
+        for index in np.unique(indices).tolist():
+            here = indices == index
+            columns.append(self._column(index, period, at_rows[here], at_values[here], is_new, horizon))
         return [column for column in columns if column.fresh.any()]
 
-    def _column(
-        self, index: int, period: float, rows: list[int], values: list[float], is_new: Mask, horizon: int
-    ) -> Column:
+    def _column(self, index: int, period: float, rows: Slots, values: Floats, is_new: Mask, horizon: int) -> Column:
         read = np.full(self._size, np.nan)
         read[rows] = values
         before = self._delivered.get((period, index))
