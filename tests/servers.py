@@ -53,7 +53,7 @@ def azure_config(sandbox: Sandbox) -> provider_pb2.ProviderConfig:
         regions=azure["regions"],
         default_region=azure["regions"][0],
     )
-    options = ("authority", "ca_file", "resource_group", "metrics_endpoint")
+    options = ("authority", "ca_file", "resource_group", "metrics_endpoint", "custom_metrics_endpoint")
     config.options.update({f"azure.{key}": azure[key] for key in options})
     return config
 

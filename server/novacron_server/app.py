@@ -45,6 +45,7 @@ class App:
 
     Attributes:
         address: Where calls are served, once entered: "127.0.0.1:7443" or "unix:/path".
+        telemetry: Its streams, once entered.
     """
 
     def __init__(
@@ -64,19 +65,19 @@ class App:
         try:
             await self._providers.load(config.providers)
             self._operations = Operations(self._store, clock=self._clock, replica=config.replica)
-            self._fleet = Fleet(self._providers, self._clock)
-            self._telemetry = Telemetry(self._providers, self._fleet, clock=self._clock)
-            self._operations.subscribe(self._settled)
+            reads = Reads(self._providers, self._clock)
+            self._fleet = Fleet(self._providers, reads.recent, self._clock)
+            self.telemetry = Telemetry(self._providers, self._fleet, clock=self._clock)
             self._resources = Resources(self._providers, self._fleet, self._clock)
             services = (
                 ProvidersService(self._providers, self._operations.active),
                 self._resources,
                 self._operations,
-                self._telemetry,
+                self.telemetry,
             )
-            reads = Reads(self._providers, self._clock)
             self._operations.subscribe_changes(reads.changed)
             self._operations.subscribe(reads.settled)
+            self._operations.subscribe(self._settled)
             dispatch = Dispatch(services, self._providers, reads, self._operations, self._store)
             self._door = GrpcDoor(
                 dispatch, self._clock, listen=config.listen, max_concurrent_rpcs=config.max_concurrent_rpcs
@@ -97,7 +98,7 @@ class App:
         _log.info("stopping")
         await self._door.not_serving()
         # Who streams or waits is told first, so that nobody holds the door for the whole grace.
-        await asyncio.gather(self._telemetry.close(), self._resources.close(), self._operations.close())
+        await asyncio.gather(self.telemetry.close(), self._resources.close(), self._operations.close())
         await self._door.stop(self.config.shutdown_grace)
         await self._fleet.close()
         await self._providers.close()
@@ -106,8 +107,9 @@ class App:
 
     def _settled(self, operation: operations_pb2.Operation) -> None:
         """An operation ended: what there is may have changed."""
-        self._telemetry.inventory_changed(provider_of(operation.name))
-        self._resources.changed()
+        provider = provider_of(operation.name)
+        self.telemetry.inventory_changed(provider)
+        self._resources.changed(provider)
 
 
 async def serve(config: Config, *, clock: Clock | None = None) -> None:

@@ -22,6 +22,7 @@ from google.rpc import status_pb2
 from novacron.cloud.v1 import capabilities_pb2, common_pb2, provider_service_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.compute import Compute
+from novacron_providers.contract.custom import CustomMetrics
 from novacron_providers.contract.errors import CloudError, DeadlineExceeded, InvalidArgument, Unsupported, to_status
 from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.names import WILDCARD, provider_of
@@ -42,7 +43,7 @@ from novacron_server.validation import validate
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.dispatch")
 
-AREAS: tuple[type[Area], ...] = (Compute, Metrics)
+AREAS: tuple[type[Area], ...] = (Compute, Metrics, CustomMetrics)
 # Seconds for a read without a deadline.
 READ_LIMIT = 30.0
 # Of the time left, how much a fan-out keeps for putting the answer together: at least this share and these seconds.

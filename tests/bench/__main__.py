@@ -13,10 +13,11 @@ import sys
 import time
 import traceback
 
-from tests.bench import clouds, fanout
+from tests.bench import bulk, clouds, fanout, growth, overload, slow, storm, wire
 from tests.bench.table import Row, line, write
 
-BENCHES = {module.__name__.rpartition(".")[2]: module for module in (fanout, clouds)}
+MODULES = (fanout, bulk, wire, overload, slow, storm, growth, clouds)
+BENCHES = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 RESULT = pathlib.Path("build/bench.json")
 
 

@@ -5,15 +5,17 @@ import pathlib
 from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import boto3
 from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
+from azure.monitor.querymetrics import MetricsClient
 from google.cloud import compute_v1
 from novacron_sandbox import Sandbox
 
-from tests.unit.sandbox.google import client
+from tests.unit.sandbox.google import Metrics, client, points
 from tests.unit.sandbox.microsoft import arm, entra
 
 
@@ -52,6 +54,10 @@ class Account(ABC):
     def machine(self, native_id: str) -> Machine:
         """What there is under that id."""
 
+    @abstractmethod
+    def custom(self, metric: str, native_id: str, attributes: Mapping[str, str], since: int) -> dict[int, float]:
+        """What the store has under a name of its own for a machine: whole minute by value, from `since` for an hour."""
+
 
 class Aws(Account):
     """AWS, through boto3."""
@@ -62,13 +68,13 @@ class Aws(Account):
         aws = sandbox.aws
         self.secret = aws["secret_access_key"]
         self.wrong_auth = {"access_key_id": "AKIAUNKNOWN000000000", "secret_access_key": "canary-secret"}
-        self._ec2 = boto3.client(
-            "ec2",
-            region_name=aws["regions"][0],
-            endpoint_url=aws["endpoint"],
-            aws_access_key_id=aws["access_key_id"],
-            aws_secret_access_key=aws["secret_access_key"],
-        )
+        where = {
+            "region_name": aws["regions"][0],
+            "endpoint_url": aws["endpoint"],
+            "aws_access_key_id": aws["access_key_id"],
+            "aws_secret_access_key": aws["secret_access_key"],
+        }
+        self._ec2, self._cloudwatch = boto3.client("ec2", **where), boto3.client("cloudwatch", **where)
 
     def alive(self, name: str) -> int:
         states = ["pending", "running", "stopping", "stopped"]
@@ -89,6 +95,14 @@ class Aws(Account):
             user_data=b64decode(data["UserData"]["Value"]),
         )
 
+    def custom(self, metric: str, native_id: str, attributes: Mapping[str, str], since: int) -> dict[int, float]:
+        dimensions = [{"Name": k, "Value": v} for k, v in {"InstanceId": native_id, **attributes}.items()]
+        series = {"Namespace": "NovaCron", "MetricName": metric, "Dimensions": dimensions}
+        query = {"Id": "m", "MetricStat": {"Metric": series, "Period": 60, "Stat": "Average"}}
+        found = self._cloudwatch.get_metric_data(MetricDataQueries=[query], StartTime=since, EndTime=since + 3600)
+        (result,) = found["MetricDataResults"]
+        return {int(at.timestamp()): value for at, value in zip(result["Timestamps"], result["Values"], strict=True)}
+
 
 class Azure(Account):
     """Azure, through azure-mgmt-compute."""
@@ -101,6 +115,8 @@ class Azure(Account):
         credential = ClientSecretCredential(**who, client_secret=self.secret, **entra(sandbox))
         # The models of the SDK do not tell what their fields may be.
         self._machines: Any = ComputeManagementClient(credential, self.id, **arm(sandbox)).virtual_machines
+        trust = {"audience": azure["endpoint"], "connection_verify": azure["ca_file"]}
+        self._metrics = MetricsClient(azure["metrics_endpoint"], credential, **trust)
 
     def alive(self, name: str) -> int:
         return sum(raw.tags.get("novacron-name") == name for raw in self._machines.list_all())
@@ -115,6 +131,19 @@ class Azure(Account):
             user_data=b"",
         )
 
+    def custom(self, metric: str, native_id: str, attributes: Mapping[str, str], since: int) -> dict[int, float]:
+        begin, end = (datetime.fromtimestamp(at, UTC) for at in (since, since + 3600))
+        (found,) = self._metrics.query_resources(
+            resource_ids=[native_id],
+            metric_namespace="NovaCron",
+            metric_names=[metric],
+            timespan=(begin, end),
+            granularity=timedelta(minutes=1),
+            aggregations=["Average"],
+        )
+        points = found.metrics[0].timeseries[0].data
+        return {int(point.timestamp.timestamp()): point.average for point in points if point.average is not None}
+
 
 class Gcp(Account):
     """Google Cloud, through google-cloud-compute."""
@@ -126,6 +155,7 @@ class Gcp(Account):
         stranger = {**key, "client_email": f"stranger@{self.id}.iam.gserviceaccount.com"}
         self.wrong_auth = {"service_account_json": json.dumps(stranger)}
         self._instances = client(compute_v1.InstancesClient, sandbox)
+        self._metrics = Metrics(sandbox)
 
     def alive(self, name: str) -> int:
         zones = self._instances.aggregated_list(project=self.id)
@@ -140,6 +170,18 @@ class Gcp(Account):
             keys=len(metadata["ssh-keys"].splitlines()),
             user_data=metadata["user-data"].encode(),
         )
+
+    def custom(self, metric: str, native_id: str, attributes: Mapping[str, str], since: int) -> dict[int, float]:
+        parts = native_id.split("/")
+        number = self._instances.get(project=self.id, zone=parts[-3], instance=parts[-1]).id
+        name = metric.removeprefix("custom.").replace(".", "/")
+        found = self._metrics.series_of(f"custom.googleapis.com/{name}", since - 1, since + 3600)
+        return {
+            at: value
+            for series in found
+            if series.resource.labels["instance_id"] == str(number) and dict(series.metric.labels) == dict(attributes)
+            for at, value in points(series).items()
+        }
 
 
 ACCOUNTS: Mapping[str, Callable[[Sandbox], Account]] = {"aws": Aws, "azure": Azure, "gcp": Gcp}

@@ -5,20 +5,26 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import grpc
 from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.message import Message
+from novacron.cloud.v1.common_pb2 import ResourceRef
 from novacron.cloud.v1.compute_pb2 import Instance
 from novacron.cloud.v1.metrics_service_pb2 import StreamMetricsRequest
 from novacron.cloud.v1.operations_pb2 import Operation, OperationEvent, OperationState
 from novacron.cloud.v1.operations_service_pb2 import WatchOperationRequest
+from novacron.cloud.v1.provider_pb2 import Provider, ProviderHealth
 from novacron.cloud.v1.provider_service_pb2 import (
     CreateInstanceRequest,
     CreateInstanceResponse,
     ListInstancesRequest,
     ListInstancesResponse,
+    ResourceEvent,
+    WatchResourcesRequest,
+    WatchResourcesResponse,
 )
 
 from tests.unit.client import scripted_server as script
@@ -44,8 +50,16 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
-async def run(address: str, *arguments: str) -> str:
-    """Run a command in a terminal; returns all that it drew."""
+def screen(text: str, rows: int = 40) -> list[str]:
+    """What a terminal shows after the text: lines that were put in their places."""
+    shown = [""] * rows
+    for row, line in re.findall(r"\x1b\[(\d+);1H(.*?)\x1b\[K", text):
+        shown[int(row) - 1] = plain(line)
+    return shown
+
+
+async def run(address: str, *arguments: str, keys: Sequence[tuple[float, str]] = ()) -> str:
+    """Run a command in a terminal; returns all that it drew. Keys are pressed after so many seconds each."""
     process = await asyncio.create_subprocess_exec(
         *IN_TERMINAL,
         *arguments,
@@ -54,6 +68,10 @@ async def run(address: str, *arguments: str) -> str:
         env=os.environ | TERMINAL | {"NOVACRON_SERVER": address},
     )
     assert process.stdout is not None
+    assert process.stdin is not None
+    for seconds, key in keys:
+        await asyncio.sleep(seconds)
+        process.stdin.write(key.encode())
     out = (await process.stdout.read()).decode()
     assert await process.wait() == 0, out
     return out
@@ -129,5 +147,65 @@ async def test_a_terminal_gets_tables_bars_and_a_table_that_moves() -> None:
     assert re.search(r"web ━+ 100 % 0:00:0\d succeeded", plain(made))
     assert plain(made).rstrip().endswith(f"{WEB.name} running")
 
-    assert re.search(rf"{WEB.name} +{CPU} +25\.0 % +22:13:20", plain(moved))
-    assert re.search(rf"{WEB.name} +{CPU} +25\.[1-9] % +22:13:2[1-9]", plain(moved))
+    assert "22:13:20 UTC  1 rows  by name" in plain(moved)
+    assert re.search(r"PROVIDER  REGION  +INSTANCE  +CPU +CPU", plain(moved))
+    assert re.search(r"aws +us-east-1  us-east-1~i-1  ▁ +25\.0 %", plain(moved))
+    assert re.search(r"us-east-1~i-1  ▁[▂-▇]*█ +25\.[1-9] %", plain(moved))
+
+
+async def many(_: Any, __: Any) -> AsyncIterator[Message]:
+    names = [f"providers/aws/instances/us-east-1~i-{n:04}" for n in range(1000)]
+    yield script.metrics(opened("e"), table(0, *((CPU, name) for name in names)), synced(1))
+    for second in range(100):
+        yield script.metrics(batch(1_700_000_000 + second, 0, [n / 1000 for n in range(1000)], sequence=2 + second))
+        await asyncio.sleep(0.5)
+
+
+async def test_a_thousand_rows_are_a_page_that_scrolls_and_only_what_changes_is_written() -> None:
+    async with script.serve({}, {StreamMetricsRequest: many}) as address:
+        out, sorted_ = await asyncio.gather(
+            run(address, "metrics", "watch", keys=[(3.0, "s"), (0.7, "\x1b[6~"), (0.7, "q")]),
+            run(address, "metrics", "watch", "--sort", "cpu.utilization", "--for", "3s"),
+        )
+    shown = screen(out)
+    assert "1000 rows  by CPU" in shown[0]
+    assert "CPU▼" in shown[1]
+    assert re.search(r"~i-0962 .* 96\.2 %", shown[2])
+    assert shown[39] == "37 more above, 926 more below"
+    assert re.search(r"~i-0999 .* 99\.9 %", screen(sorted_)[2])
+    # A page is 40 lines; what does not change is not written again: a value that stays, under another clock.
+    assert sorted_.count("~i-0999") <= 18
+    assert out.count("\x1b[2J") <= 3
+    # The terminal is left as it was.
+    assert "\x1b[?25h\x1b[?1049l" in out
+
+
+async def inventory(request: Any, _: Any) -> AsyncIterator[Message]:
+    def instance(native_id: str, state: str) -> ResourceEvent:
+        name = f"providers/aws/instances/us-east-1~{native_id}"
+        made = Instance(name=name, native_id=native_id, display_name=f"web {native_id}\x1b[31m", state=state)
+        return ResourceEvent(instance=made)
+
+    health = ProviderHealth(error=script.status(grpc.StatusCode.UNAVAILABLE, message="us-east-1 is slow"))
+    provider = ResourceEvent(provider=Provider(name="providers/aws", state="PROVIDER_STATE_DEGRADED", health=health))
+    both = [instance("a", "INSTANCE_STATE_RUNNING"), instance("b", "INSTANCE_STATE_RUNNING")]
+    start = [ResourceEvent(control=script.opened("e")), *both]
+    yield WatchResourcesResponse(events=[*start, ResourceEvent(sequence=1, control=script.synced())])
+    await asyncio.sleep(1.0)
+    gone = ResourceEvent(removed=ResourceRef(name="providers/aws/instances/us-east-1~b"))
+    yield WatchResourcesResponse(events=[provider, instance("a", "INSTANCE_STATE_STOPPED"), gone])
+    await asyncio.sleep(100.0)
+
+
+async def test_instances_are_a_table_that_shows_what_changes() -> None:
+    async with script.serve({}, {WatchResourcesRequest: inventory}) as address:
+        out = await run(address, "instances", "watch", "--for", "4s")
+    assert "2 instances: 2 running" in plain(out)
+    # What a name would do to the terminal is not done.
+    assert "web b?[31m  " in out
+    shown = screen(out)
+    assert "1 instances: 1 stopped" in shown[0]
+    assert shown[1] == "providers/aws degraded: us-east-1 is slow"
+    assert re.search(r"INSTANCE▲ +NAME +STATE +TYPE +ZONE +ADDRESS +CREATED", shown[2])
+    assert re.search(r"us-east-1~a +web a\?\[31m +stopped", shown[3])
+    assert not any(shown[4:])

@@ -206,7 +206,7 @@ class Google:
             "answer": exchange["response_headers"].get("grpc-message-type"),
         }
         if exchange["status"] != 0:
-            del names["answer"]
+            names.pop("answer", None)
         wrong = [f"{side}: {given[side]}, not {name}" for side, name in names.items() if given[side] != name]
         return Verdict(operation, wrong)
 

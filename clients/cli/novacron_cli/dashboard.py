@@ -1,6 +1,5 @@
 """Live metrics of instances: a table that moves in a terminal, lines elsewhere."""
 
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple, Self
 from novacron.cloud.v1.compute_pb2 import Instance
 from novacron_client import MetricUpdate, SeriesKey
 
+from novacron_cli.board import blocks, sparkline
 from novacron_cli.output import clock, is_terminal, quantity, word, write
 
 CPU = "cloud.instance.cpu.utilization"
@@ -21,7 +21,6 @@ COLUMNS = (
 )
 HISTORY = 24
 WIDE = 132
-BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 
 
 class Reading(NamedTuple):
@@ -77,14 +76,6 @@ class Fleet:
         return Reading(self.instances.get(name) or Instance(name=name), max(times), tuple(values))
 
 
-def sparkline(values: Iterable[float], blocks: str = BLOCKS) -> str:
-    """Values as a line of blocks, from the least to the greatest of them."""
-    found = list(values)
-    low, high = min(found, default=0.0), max(found, default=0.0)
-    scale = (len(blocks) - 1) / (high - low) if high > low else 0.0
-    return "".join(blocks[round((value - low) * scale)] for value in found)
-
-
 def provider_of(instance: Instance) -> str:
     """Id of the provider that an instance is of."""
     return instance.name.split("/")[1]
@@ -109,7 +100,7 @@ class Screen:
 
     def __init__(self, fleet: Fleet, address: str) -> None:
         self._fleet, self._address = fleet, address
-        self._blocks = BLOCKS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_BLOCKS
+        self._blocks = blocks()
         self._live: Any = None
         if is_terminal():
             from rich.live import Live

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 from google.protobuf.message import Message
+from novacron.cloud.v1.common_pb2 import RESOURCE_TYPE_INSTANCE
 from novacron.cloud.v1.compute_pb2 import BootDiskSpec, Instance, InstanceSpec, NetworkInterfaceSpec
 from novacron.cloud.v1.provider_service_pb2 import (
     CreateInstanceRequest,
@@ -20,7 +22,7 @@ from novacron.cloud.v1.provider_service_pb2 import (
     StopInstanceRequest,
     StopMode,
 )
-from novacron_client import Operation
+from novacron_client import Operation, ResourceStream, ResourceUpdate
 
 from novacron_cli.arguments import (
     FilterOption,
@@ -33,10 +35,13 @@ from novacron_cli.arguments import (
     pairs,
     provider_name,
 )
+from novacron_cli.durations import duration
 from novacron_cli.failure import tell
-from novacron_cli.output import Column, Format, as_dict, binary, when, word, write, write_json
+from novacron_cli.inventory import COLUMNS, Inventory, address_of, line
+from novacron_cli.output import Column, Format, as_dict, binary, word, write, write_json
 from novacron_cli.progress import Progress
 from novacron_cli.session import Session, command
+from novacron_cli.terminal import Terminal, can_draw
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -45,10 +50,6 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="providers/{pr
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="providers/{provider}/instances/{id}")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done, or only start it.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Cut the power: the guest is not asked.")]
-
-
-def _address(instance: Instance) -> str:
-    return next(iter([*instance.public_ips, *instance.private_ips]), "")
 
 
 @command(app, "list")
@@ -62,15 +63,6 @@ async def list_instances(
     limit: LimitOption = 0,
 ) -> None:
     """List instances; what cannot be read is told, and the exit code is 1 then."""
-    columns = [
-        Column("INSTANCE", lambda i: i.name),
-        Column("NAME", lambda i: i.display_name),
-        Column("STATE", lambda i: word(i, "state")),
-        Column("TYPE", lambda i: i.instance_type),
-        Column("ZONE", lambda i: i.zone or i.region),
-        Column("ADDRESS", _address),
-        Column("CREATED", lambda i: when(i.create_time)),
-    ]
     request = ListInstancesRequest(
         parent=provider_name(provider),
         regions=region,
@@ -79,7 +71,60 @@ async def list_instances(
         return_partial_success=True,
         page_size=min(limit, 1000),
     )
-    await session.show_list(session.client.list(request, timeout=session.timeout), "instances", columns, limit)
+    await session.show_list(session.client.list(request, timeout=session.timeout), "instances", COLUMNS, limit)
+
+
+@command(app, "watch")
+async def watch_instances(
+    session: Session,
+    *,
+    provider: ProviderOption = "-",
+    region: RegionsOption = [],  # noqa: B006  # typer copies it
+    filter: FilterOption = "",
+    seconds: Annotated[
+        float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="End by itself after that.")
+    ] = None,
+) -> None:
+    """Watch instances: on a terminal a table that moves, elsewhere a line for each change; json: a document a line.
+
+    Without --filter the providers' health is told, too: why a part of it may be old.
+    """
+    types = [RESOURCE_TYPE_INSTANCE] if filter else []
+    stream = session.client.watch_resources(provider_name(provider), filter=filter, regions=region, types=types)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds) as limit, stream:
+            if session.json or not can_draw():
+                async for update in stream:
+                    _tell_of(update, session.json)
+            else:
+                await _show(stream, limit)
+
+
+async def _show(stream: ResourceStream, limit: asyncio.Timeout) -> None:
+    inventory = Inventory(stream.latest)
+
+    def press(key: str) -> None:
+        if key == "q":
+            limit.reschedule(0.0)
+        inventory.press(key)
+
+    async with Terminal(inventory.page, press) as terminal:
+        async for update in stream:
+            inventory.take(update)
+            terminal.news()
+
+
+def _tell_of(update: ResourceUpdate, as_json: bool) -> None:
+    if not as_json:
+        if text := line(update):
+            write(text)
+    elif update.synced:
+        write_json({"synced": True}, indent=None)
+    elif update.removed:
+        write_json({"removed": as_dict(update.removed)}, indent=None)
+    elif update.resource is not None:
+        kind = "instance" if isinstance(update.resource, Instance) else "provider"
+        write_json({kind: as_dict(update.resource)}, indent=None)
 
 
 @command(app, "get")
@@ -269,7 +314,7 @@ async def _change(session: Session, requests: Sequence[Any], labels: Sequence[st
         _tell_where_it_goes_on(operations)
         raise
     made = [result for result in results if isinstance(result, Instance)]
-    _print(session, made, lambda instance: f"{instance.name} {word(instance, 'state')} {_address(instance)}".rstrip())
+    _print(session, made, lambda instance: f"{instance.name} {word(instance, 'state')} {address_of(instance)}".rstrip())
 
 
 def _tell_where_it_goes_on(operations: Sequence[Operation[Any]]) -> None:

@@ -1,20 +1,23 @@
 """Commands for metrics."""
 
 import asyncio
-import time
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
 import typer
+from novacron.cloud.v1.common_pb2 import RESOURCE_TYPE_INSTANCE
 from novacron.cloud.v1.metrics_pb2 import MetricSelector
 from novacron.cloud.v1.metrics_service_pb2 import GetLatestMetricsRequest, ListMetricDescriptorsRequest
 from novacron_client import MetricStream, MetricUpdate
 
 from novacron_cli.arguments import FilterOption, LimitOption, ProviderOption, provider_name
+from novacron_cli.board import NAME, Board, blocks
 from novacron_cli.durations import duration
 from novacron_cli.failure import tell
-from novacron_cli.output import Column, clock, is_terminal, quantity, when, write, write_json
+from novacron_cli.output import Column, clock, quantity, when, write, write_json
 from novacron_cli.session import Session, command
+from novacron_cli.terminal import Terminal, can_draw
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -82,11 +85,20 @@ async def watch_metrics(
         float | None, typer.Option(parser=duration, metavar="DURATION", help="Shortest time between two values.")
     ] = None,
     changes: Annotated[bool, typer.Option("--changes", help="Leave out a value that equals the one before.")] = False,
+    sort: Annotated[str, typer.Option(help="Column, greatest first: CPU, cpu.utilization; or name.")] = NAME,
+    group_by: Annotated[
+        str, typer.Option(metavar="provider|region|type|tags.KEY", help="A row for each; sums, and means of ratios.")
+    ] = "",
     seconds: Annotated[
         float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="End by itself after that.")
     ] = None,
 ) -> None:
-    """Stream live metrics: a table that moves, or a line for each value."""
+    """Stream live metrics: on a terminal a table that moves, elsewhere a line for each value.
+
+    The table is sorted and grouped as --sort and --group-by say; s and r sort otherwise, arrows scroll, q ends.
+    """
+    if group_by not in ("", "provider", "region", "type") and not group_by.startswith("tags."):
+        raise typer.BadParameter("one of provider, region, type, tags.KEY", param_hint="--group-by")
     stream = session.client.stream_metrics(
         provider_name(provider),
         metrics=metric or (),
@@ -96,11 +108,11 @@ async def watch_metrics(
         changes_only=changes,
     )
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds), stream:
-            if session.json or not is_terminal():
+        async with asyncio.timeout(seconds) as limit, stream:
+            if session.json or not can_draw():
                 await _lines(stream, session.json)
             else:
-                await _table(stream)
+                await _table(session, stream, Board(group=group_by, sort=sort, blocks=blocks()), group_by, limit)
 
 
 async def _lines(stream: MetricStream, as_json: bool) -> None:
@@ -117,28 +129,44 @@ async def _lines(stream: MetricStream, as_json: bool) -> None:
                 write(f"{clock(at)} {key.resource} {_series(key.metric, key.attributes)} {shown}")
 
 
-async def _table(stream: MetricStream) -> None:
-    from rich.live import Live
-    from rich.table import Table
-    from rich.text import Text
+async def _table(session: Session, stream: MetricStream, board: Board, group: str, limit: asyncio.Timeout) -> None:
+    def press(key: str) -> None:
+        if key == "q":
+            limit.reschedule(0.0)
+        board.press(key)
 
-    def drawn() -> Table:
-        table = Table(box=None, pad_edge=False)
-        for title in ("RESOURCE", "METRIC", "VALUE", "TIME"):
-            table.add_column(title, justify="right" if title == "VALUE" else "left", overflow="fold")
-        for key, (at, value) in sorted(stream.latest.items()):
-            unit = stream.latest.descriptors[key.metric].unit
-            cells = (key.resource, _series(key.metric, key.attributes), quantity(value, unit), clock(at))
-            table.add_row(*(Text(cell) for cell in cells))
-        return table
-
-    with Live(drawn(), auto_refresh=False) as live:
-        shown = 0.0
+    async with _instances(session, group) as board.instances, Terminal(board.page, press) as terminal:
         async for update in stream:
-            _tell_of(update)
-            if time.monotonic() - shown > 0.25 or update.synced:
-                shown = time.monotonic()
-                live.update(drawn(), refresh=True)
+            board.take(update)
+            if update.synced and board.sort != NAME and not board.column(board.sort):
+                columns = ", ".join([NAME, *board.metrics])
+                raise typer.BadParameter(f"no column {board.sort!r}; there are: {columns}", param_hint="--sort")
+            terminal.news()
+
+
+@asynccontextmanager
+async def _instances(session: Session, group: str) -> AsyncIterator[Mapping[str, object]]:
+    """The instances as they are at any time, by name, if a group is made by what only they tell."""
+    if group in ("", "provider", "region"):
+        yield {}
+        return
+    stream = session.client.watch_resources(types=[RESOURCE_TYPE_INSTANCE])
+    async for update in stream:
+        if update.synced:
+            break
+
+    async def follow() -> None:
+        async for _ in stream:
+            pass
+
+    task = asyncio.create_task(follow())
+    try:
+        yield stream.latest
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await stream.aclose()
 
 
 def _tell_of(update: MetricUpdate) -> None:

@@ -19,6 +19,7 @@ _OPTIONS = {
         "azure.authority={authority}",
         "azure.ca_file={ca_file}",
         "azure.metrics_endpoint={metrics_endpoint}",
+        "azure.custom_metrics_endpoint={custom_metrics_endpoint}",
         "azure.logs_endpoint={logs_endpoint}",
         "azure.workspace_id={workspace_id}",
     ),

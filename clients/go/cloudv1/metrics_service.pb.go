@@ -1296,10 +1296,16 @@ type WriteMetricsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "providers/{provider}".
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// The points; their metrics begin with "custom.".
+	// At most 1000 points, each with a time: at most 4 minutes ahead, and as old as the
+	// cloud takes them: AWS 14 days, Google Cloud one, Azure 20 minutes. The metric is
+	// "custom." and parts of small letters, digits and "_" joined by "."; keys of the at
+	// most 10 attributes are such parts, their values at most 256 printable characters
+	// of ASCII. The resource is an instance; without one a point goes into AWS's default
+	// region, into Google Cloud's global resource, and is refused by Azure. Azure keeps
+	// no units, AWS those that it has a word for.
 	Points []*MetricPoint `protobuf:"bytes,16,rep,name=points,proto3" json:"points,omitempty"`
-	// Check everything, change nothing, answer with an empty response; request_id is
-	// not used up.
+	// Check what can be checked without the cloud, change nothing, and answer with the
+	// points that would be rejected; request_id is not used up.
 	ValidateOnly bool `protobuf:"varint,14,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// A UUID of the caller's that makes the request safe to repeat: within 24 hours the
 	// same id and parameters give the first outcome again. Empty: not safe.

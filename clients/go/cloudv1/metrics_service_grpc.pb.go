@@ -81,10 +81,14 @@ type MetricsServiceClient interface {
 	//	token of another query | INVALID_ARGUMENT PAGE_TOKEN_INVALID | list anew
 	//	a named instance is not there | NOT_FOUND RESOURCE_NOT_FOUND | drop it
 	ListInstanceStats(ctx context.Context, in *ListInstanceStatsRequest, opts ...grpc.CallOption) (*ListInstanceStatsResponse, error)
-	// Writes "custom.*" points into the cloud's metric store. A metric exists from its
-	// first point on. Idempotent: a second value of one series and time replaces the
-	// first, or is rejected where the cloud keeps the first. Points that are refused
-	// do not stop the others.
+	// Writes "custom.*" points into the cloud's metric store, where the cloud's own
+	// tools find them: on AWS and Azure in the namespace "NovaCron", on Google Cloud
+	// "custom.app.queue" as custom.googleapis.com/app/queue. The other methods here do
+	// not read them back. A metric exists from its first point on. Points that are
+	// refused do not stop the others. Safe to repeat with a request_id alone: of a
+	// second value of one series and time AWS and Azure keep both, so that it counts in
+	// their sums and averages, and Google Cloud, which wants each point newer than the
+	// one before by 5 seconds, refuses it.
 	//
 	//	no point could be taken | the first point's error | as it says
 	//	request_id came with other points | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
@@ -230,10 +234,14 @@ type MetricsServiceServer interface {
 	//	token of another query | INVALID_ARGUMENT PAGE_TOKEN_INVALID | list anew
 	//	a named instance is not there | NOT_FOUND RESOURCE_NOT_FOUND | drop it
 	ListInstanceStats(context.Context, *ListInstanceStatsRequest) (*ListInstanceStatsResponse, error)
-	// Writes "custom.*" points into the cloud's metric store. A metric exists from its
-	// first point on. Idempotent: a second value of one series and time replaces the
-	// first, or is rejected where the cloud keeps the first. Points that are refused
-	// do not stop the others.
+	// Writes "custom.*" points into the cloud's metric store, where the cloud's own
+	// tools find them: on AWS and Azure in the namespace "NovaCron", on Google Cloud
+	// "custom.app.queue" as custom.googleapis.com/app/queue. The other methods here do
+	// not read them back. A metric exists from its first point on. Points that are
+	// refused do not stop the others. Safe to repeat with a request_id alone: of a
+	// second value of one series and time AWS and Azure keep both, so that it counts in
+	// their sums and averages, and Google Cloud, which wants each point newer than the
+	// one before by 5 seconds, refuses it.
 	//
 	//	no point could be taken | the first point's error | as it says
 	//	request_id came with other points | INVALID_ARGUMENT REQUEST_ID_REUSED | new id

@@ -12,9 +12,11 @@ Requests and answers are the messages of novacron.cloud.v1; errors are CloudErro
 from novacron_client.client import Client, connect
 from novacron_client.errors import CloudError, OperationFailed, Unreachable, Violation
 from novacron_client.listing import Listing
-from novacron_client.metrics import MetricStream, MetricUpdate, Row, Sample, SeriesKey, SeriesTable
+from novacron_client.metrics import MetricStream, MetricUpdate
 from novacron_client.operation import Operation
+from novacron_client.resources import ResourceStream, ResourceUpdate
 from novacron_client.retry import Backoff
+from novacron_client.series import Row, Sample, SeriesKey, SeriesTable
 
 __all__ = [
     "Backoff",
@@ -25,6 +27,8 @@ __all__ = [
     "MetricUpdate",
     "Operation",
     "OperationFailed",
+    "ResourceStream",
+    "ResourceUpdate",
     "Row",
     "Sample",
     "SeriesKey",

@@ -9,12 +9,14 @@ from typing import Any, Self
 import grpc.aio
 from google.protobuf.message import Message
 from novacron.cloud.v1 import (
+    common_pb2,
     metrics_pb2,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
     operations_pb2,
     operations_service_pb2,
     operations_service_pb2_grpc,
+    provider_service_pb2,
     provider_service_pb2_grpc,
     streams_pb2,
 )
@@ -26,6 +28,8 @@ from novacron_client.follow import HEARTBEAT, Dial, Follower, duration
 from novacron_client.listing import Listing
 from novacron_client.metrics import MetricStream
 from novacron_client.operation import Operation
+from novacron_client.refill import Wanted
+from novacron_client.resources import ResourceStream
 from novacron_client.retry import Backoff, repeatable
 from novacron_client.rpcs import rpc_of
 
@@ -111,6 +115,40 @@ class Client(Calls):
                 if event.HasField("operation"):
                     yield event.operation
 
+    def watch_resources(
+        self,
+        parent: str = "providers/-",
+        *,
+        filter: str = "",
+        regions: Sequence[str] = (),
+        types: "Sequence[common_pb2.ResourceType]" = (),
+        heartbeat: float = HEARTBEAT,
+        give_up_after: float = 60.0,
+    ) -> ResourceStream:
+        """Watch the inventory; the call starts with the first update that is asked for.
+
+        Args:
+            parent: "providers/{provider}", or "providers/-" for all.
+            filter: Conditions on the fields of every kind in `types`; see "Filters" in common.proto.
+            regions: Regions to look in; empty: all that the provider uses.
+            types: RESOURCE_TYPE_PROVIDER, RESOURCE_TYPE_INSTANCE; empty: both.
+            heartbeat: Seconds that the stream may be silent; after two missing heartbeats it is connected anew.
+            give_up_after: Seconds of connecting in vain before CloudError is raised, once it has been connected.
+        """
+
+        def dial(position: streams_pb2.StreamPosition | None) -> Any:
+            request = provider_service_pb2.WatchResourcesRequest(
+                parent=parent,
+                filter=filter,
+                regions=regions,
+                types=types,
+                resume_after=position,
+                heartbeat_interval=duration(heartbeat),
+            )
+            return self.providers.WatchResources(request)
+
+        return ResourceStream(self.follower(dial, "WatchResources", heartbeat=heartbeat, give_up_after=give_up_after))
+
     def stream_metrics(
         self,
         parent: str = "providers/-",
@@ -145,7 +183,8 @@ class Client(Calls):
                 parent=parent,
                 resume_after=position,
                 heartbeat_interval=duration(heartbeat),
-                skip_snapshot=skip_snapshot,
+                # Once it has begun, a stream that starts over needs one to know what was missed.
+                skip_snapshot=skip_snapshot and not follower.connections,
                 selector=metrics_pb2.MetricSelector(metrics=metrics, resources=resources, filter=filter),
                 interval=None if interval is None else duration(interval),
                 changes_only=changes_only,
@@ -153,7 +192,11 @@ class Client(Calls):
             )
             return self.metrics.StreamMetrics(request)
 
-        return MetricStream(self.follower(dial, "StreamMetrics", heartbeat=heartbeat, give_up_after=give_up_after))
+        follower: Follower[metrics_service_pb2.MetricEvent] = self.follower(
+            dial, "StreamMetrics", heartbeat=heartbeat, give_up_after=give_up_after
+        )
+        wanted = Wanted(resources, filter, interval or 0.0, changes_only)
+        return MetricStream(follower, wanted, lambda request: self.list(request).pages())
 
     def follower(
         self, dial: Dial, method: str, *, heartbeat: float = HEARTBEAT, give_up_after: float = 60.0
@@ -171,7 +214,7 @@ class Client(Calls):
     async def _call(self, request: Message, timeout: float) -> Any:
         rpc = rpc_of(request)
         if rpc.streaming:
-            ways = "`stream_metrics`, `watch_operations` or `operation.watch`"
+            ways = "`stream_metrics`, `watch_resources`, `watch_operations` or `operation.watch`"
             raise TypeError(f"{rpc.name} answers with a stream: use {ways}, or the stub")
         sent = rpc.with_request_id(request)
         send = getattr(self._stubs[rpc.service], rpc.name)

@@ -1,114 +1,22 @@
 """Live metrics: a table of series, and what changes in it."""
 
 import math
-from array import array
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import accumulate
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from novacron.cloud.v1 import common_pb2, metrics_pb2, metrics_service_pb2, streams_pb2
+from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 
+from novacron_client.errors import CloudError
 from novacron_client.follow import Follower, seconds
+from novacron_client.refill import Query, Refill, Wanted
+from novacron_client.series import Row, Sample, SeriesKey, SeriesTable, slots_of, timestamp
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
-
-
-class SeriesKey(NamedTuple):
-    """What a series is; `attributes` are sorted (key, value) pairs, most often none."""
-
-    metric: str
-    resource: str
-    attributes: tuple[tuple[str, str], ...] = ()
-
-
-class Sample(NamedTuple):
-    """A value and the end of the period that it is of, in seconds since 1970."""
-
-    time: float
-    value: float
-
-
-class Row(NamedTuple):
-    """One change: `value` is None when the series has no value at that time."""
-
-    key: SeriesKey
-    time: float
-    value: float | None
-
-
-class SeriesTable(Mapping[SeriesKey, Sample]):
-    """The newest value of each series; a series without a value is not in it.
-
-    Attributes:
-        keys_by_slot: The series that there are, by slot. A slot is never given to another series within an epoch.
-        descriptors: What is known of each metric, by type.
-        resources: What is known of each resource, by name.
-    """
-
-    def __init__(self) -> None:
-        self.keys_by_slot: dict[int, SeriesKey] = {}
-        self.descriptors: dict[str, metrics_pb2.MetricDescriptor] = {}
-        self.resources: dict[str, common_pb2.ResourceRef] = {}
-        self._slots: dict[SeriesKey, int] = {}
-        self._times, self._values = array("d"), array("d")
-
-    def __getitem__(self, key: SeriesKey) -> Sample:
-        slot = self._slots[key]
-        if math.isnan(self._values[slot]):
-            raise KeyError(key)
-        return Sample(self._times[slot], self._values[slot])
-
-    def __iter__(self) -> Iterator[SeriesKey]:
-        return (key for key, slot in self._slots.items() if not math.isnan(self._values[slot]))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def add(self, table: metrics_pb2.MetricTable) -> list[SeriesKey]:
-        """Take in series, and return those that were not there before."""
-        self.descriptors.update((descriptor.type, descriptor) for descriptor in table.metrics)
-        self.resources.update((resource.name, resource) for resource in table.resources)
-        missing = table.first_slot + len(table.series) - len(self._values)
-        self._times.extend([-math.inf] * missing)
-        self._values.extend([math.nan] * missing)
-        added = []
-        for slot, series in enumerate(table.series, table.first_slot):
-            key = SeriesKey(
-                table.metrics[series.metric].type,
-                table.resources[series.resource].name,
-                tuple(sorted(series.attributes.items())),
-            )
-            if slot not in self.keys_by_slot:
-                added.append(key)
-            self.keys_by_slot[slot] = key
-            self._slots[key] = slot
-        return added
-
-    def remove(self, slots: Sequence[int]) -> list[SeriesKey]:
-        """Forget series that ended, and return them."""
-        removed = []
-        for slot in slots:
-            key = self.keys_by_slot.pop(slot, None)
-            if key is not None:
-                self._values[slot] = math.nan
-                removed.append(key)
-                # The series may have come back in another slot.
-                if self._slots[key] == slot:
-                    del self._slots[key]
-        return removed
-
-    def put(self, time: float, slots: Sequence[int], values: Sequence[float]) -> None:
-        """Take in values of one time; one that is older than what is known changes nothing."""
-        times, columns = self._times, self._values
-        for slot, value in zip(slots, values, strict=True):
-            if time >= times[slot]:
-                times[slot], columns[slot] = time, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +34,7 @@ class MetricUpdate:
         reset: The stream starts, or starts over: the table is empty again.
         synced: The table is whole: every series that has a value shows its newest one.
         gap: What was dropped because this reader was too slow; None when nothing was.
+        missing: With `synced`, why values of the time without a connection are missing; None when none are.
     """
 
     table: SeriesTable
@@ -138,6 +47,7 @@ class MetricUpdate:
     reset: bool = False
     synced: bool = False
     gap: streams_pb2.StreamGap | None = None
+    missing: CloudError | None = None
 
     def rows(self) -> Iterator[Row]:
         """The values, one by one."""
@@ -156,6 +66,10 @@ class MetricUpdate:
 class MetricStream:
     """An endless stream of updates; reconnects and resumes by itself.
 
+    Where the server cannot go on (it was started anew) the stream starts over: after `reset` and the series come the
+    values that were missed, read by QueryMetrics, each series' in the order of time, then the newest ones. So of each
+    series every value comes, and none twice, also over a restart of the server.
+
         async with client.stream_metrics("providers/-", metrics=["cloud.instance.*"]) as stream:
             async for update in stream:
                 for key, time, value in update.rows(): ...
@@ -165,10 +79,17 @@ class MetricStream:
         synced: Whether `latest` is whole: not before the first snapshot, nor while it is made anew.
     """
 
-    def __init__(self, follower: Follower[metrics_service_pb2.MetricEvent]) -> None:
+    def __init__(self, follower: Follower[metrics_service_pb2.MetricEvent], wanted: Wanted, query: Query) -> None:
+        """Follow a stream of what is `wanted`; `query` answers QueryMetrics, page by page."""
         self.latest = SeriesTable()
         self.synced = False
-        self._follower = follower
+        self._follower, self._wanted, self._query = follower, wanted, query
+        # What was missed, from the moment the stream starts over until it is read.
+        self._refill: Refill | None = None
+        # Of the series, by slot: what was seen and may come again after a stream has started over.
+        self._seen: dict[int, Sample] = {}
+        self._seen_until = -math.inf
+        self._refilled: dict[float, Mapping[int, float]] = {}
         # Slots that the whole table names, which follows each `opened`; None when it is complete.
         self._named: set[int] | None = None
         self._updates = self._follow()
@@ -203,10 +124,15 @@ class MetricStream:
                 kind = event.WhichOneof("event")
                 if kind == "table":
                     yield self._table(event.table)
+                elif kind == "batch" and self._refill is not None:
+                    self._refill.snapshot.append(event.batch)
                 elif kind == "batch":
                     yield self._batch(event.batch)
-                elif update := self._control(event.control):
-                    yield update
+                elif event.control.HasField("synced") and self._refill is not None:
+                    async for update in self._caught_up(self._refill):
+                        yield update
+                elif (told := self._control(event.control)) is not None:
+                    yield told
 
     def _table(self, table: metrics_pb2.MetricTable) -> MetricUpdate:
         if self._named is not None:
@@ -216,13 +142,41 @@ class MetricStream:
 
     def _batch(self, batch: metrics_pb2.MetricBatch) -> MetricUpdate:
         removed = self._end_of_table()
-        time = timestamp(batch.time)
-        slots: Sequence[int] = range(batch.first_slot, batch.first_slot + len(batch.values))
-        if batch.slot_steps:
-            slots = list(accumulate(batch.slot_steps, initial=batch.first_slot))[1:]
-        self.latest.put(time, slots, batch.values)
+        time, slots = timestamp(batch.time), slots_of(batch)
+        values: Sequence[float] = batch.values
+        if time <= self._seen_until or time in self._refilled:
+            pairs = [
+                (slot, value) for slot, value in zip(slots, values, strict=True) if self._is_new(slot, time, value)
+            ]
+            slots, values = [slot for slot, _ in pairs], [value for _, value in pairs]
+        self.latest.put(time, slots, values)
         period = seconds(batch.period) if batch.HasField("period") else None
-        return MetricUpdate(self.latest, time, period, slots, batch.values, removed=removed)
+        return MetricUpdate(self.latest, time, period, slots, values, removed=removed)
+
+    def _is_new(self, slot: int, time: float, value: float) -> bool:
+        """Whether a value is none of those that came before the stream started over, or were read from history."""
+        if self._refilled.get(time, {}).get(slot) == value:
+            return False
+        seen = self._seen.get(slot)
+        return seen is None or time > seen.time or (time == seen.time and value != seen.value)
+
+    async def _caught_up(self, refill: Refill) -> AsyncGenerator[MetricUpdate, None]:
+        """What was missed, then the snapshot that came after it."""
+        removed = self._end_of_table()
+        columns = await refill.columns(self.latest, self._wanted, self._query)
+        self._refill = None
+        self._seen = {slot: seen for slot, key in self.latest.keys_by_slot.items() if (seen := refill.seen.get(key))}
+        self._seen_until = max((seen.time for seen in self._seen.values()), default=-math.inf)
+        self._refilled = {}
+        for time, period, found in columns:
+            slots, values = list(found), list(found.values())
+            self.latest.put(time, slots, values)
+            yield MetricUpdate(self.latest, time, period, slots, values)
+            self._refilled[time] = {**self._refilled.get(time, {}), **found}
+        for batch in refill.snapshot:
+            yield self._batch(batch)
+        self.synced = True
+        yield MetricUpdate(self.latest, removed=removed, synced=True, missing=refill.missing)
 
     def _control(self, control: streams_pb2.StreamControl) -> MetricUpdate | None:
         kind = control.WhichOneof("control")
@@ -230,6 +184,8 @@ class MetricStream:
             self._named = set()
             if control.opened.resumed:
                 return None
+            seen = {**(self._refill.seen if self._refill else {}), **self.latest.newest()}
+            self._refill = Refill(seen) if seen else None
             self.latest, self.synced = SeriesTable(), False
             return MetricUpdate(self.latest, reset=True)
         if kind == "synced":
@@ -247,8 +203,3 @@ class MetricStream:
             return ()
         named, self._named = self._named, None
         return self.latest.remove([slot for slot in self.latest.keys_by_slot if slot not in named])
-
-
-def timestamp(time: Timestamp) -> float:
-    """A Timestamp as seconds since 1970."""
-    return time.seconds + time.nanos / 1e9

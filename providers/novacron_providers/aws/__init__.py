@@ -12,6 +12,9 @@ _LIMITS = {
     capabilities.CAPABILITY_INSTANCE_SPOT: "one-time requests; they cannot be stopped",
     capabilities.CAPABILITY_INSTANCE_GPU: "by instance_type only",
     capabilities.CAPABILITY_METRICS: "every 5 minutes, about 5 minutes late; 1 minute with detailed monitoring",
+    capabilities.CAPABILITY_CUSTOM_METRICS: (
+        "a second value of one series and time counts beside the first; no older than 14 days"
+    ),
 }
 
 PROVIDER = Provider(

@@ -8,6 +8,7 @@ from novacron.cloud.v1 import provider_pb2
 from novacron_providers.aws.auth import Auth
 from novacron_providers.aws.client import Client
 from novacron_providers.aws.compute import Ec2
+from novacron_providers.aws.custom import CustomCloudWatch
 from novacron_providers.aws.metrics import CloudWatch
 from novacron_providers.aws.rates import RATES
 from novacron_providers.aws.regions import Regions
@@ -38,6 +39,7 @@ class AwsConnection(Connection):
         self._areas: Sequence[Area] = (
             Ec2(self._client, self._regions, settings),
             CloudWatch(self._client, settings.provider, period=options["metrics.period"], lag=options["metrics.lag"]),
+            CustomCloudWatch(self._client),
         )
 
     @property

@@ -27,4 +27,5 @@ RATES: Mapping[str, Rate] = {
     "ec2.StopInstances": _CHANGE,
     "ec2.TerminateInstances": Rate(100, 5),
     "cloudwatch.GetMetricData": Rate(50, 50),
+    "cloudwatch.PutMetricData": Rate(500, 500),
 }

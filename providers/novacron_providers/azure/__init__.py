@@ -15,6 +15,9 @@ _LIMITS = {
     capabilities.CAPABILITY_INSTANCE_SPOT: "they are deallocated, not deleted, when Azure takes them away",
     capabilities.CAPABILITY_INSTANCE_GPU: "by instance_type only",
     capabilities.CAPABILITY_METRICS: "every minute, about 2 minutes late; no packets; memory with azure.workspace_id",
+    capabilities.CAPABILITY_CUSTOM_METRICS: (
+        "of instances only; a second value of one series and time counts beside the first; no older than 20 minutes"
+    ),
 }
 
 PROVIDER = Provider(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import pathlib
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from novacron_providers.kit.http import open_session
 
 if TYPE_CHECKING:
     import aiohttp
+    from azure.core import AsyncPipelineClient
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.mgmt.compute.aio import ComputeManagementClient
     from azure.mgmt.core import AsyncARMPipelineClient
@@ -44,6 +46,7 @@ class Endpoints(NamedTuple):
         arm: Resource Manager.
         authority: Microsoft Entra.
         metrics: Azure Monitor's metrics; "{region}" in it is replaced.
+        custom: Where custom metrics are written; "{region}" in it is replaced.
         logs: Log Analytics.
         imds: The machine's metadata service.
         ca_file: Certificates to trust in place of the machine's.
@@ -52,6 +55,7 @@ class Endpoints(NamedTuple):
     arm: str = ""
     authority: str = ""
     metrics: str = ""
+    custom: str = ""
     logs: str = ""
     imds: str = ""
     ca_file: str = ""
@@ -61,6 +65,7 @@ _PUBLIC = Endpoints(
     arm="https://management.azure.com",
     authority="https://login.microsoftonline.com",
     metrics="https://{region}.metrics.monitor.azure.com",
+    custom="https://{region}.monitoring.azure.com",
     logs="https://api.loganalytics.io",
     imds=_IMDS,
 )
@@ -111,6 +116,7 @@ class Client:
         self._opened: _Opened | None = None
         self._metrics: dict[str, MetricsClient] = {}
         self._logs: LogsQueryClient | None = None
+        self._custom: AsyncPipelineClient[Any, Any] | None = None
 
     async def compute(
         self, action: str, call: Call, *arguments: Any, mutates: bool = False, page: str = "", **parameters: Any
@@ -202,6 +208,27 @@ class Client:
         answer = await self._call("metrics.getBatch", send, call, region=region)
         values: list[Any] = answer.body["values"]
         return values
+
+    async def write_metrics(
+        self, region: str, resource: str, documents: Sequence[Mapping[str, Any]], call: Call
+    ) -> None:
+        """Write documents of custom metrics about a resource in a region; raises CloudError."""
+        opened = await self._open()
+        client = self._custom
+        if client is None:
+            client = self._custom = await asyncio.to_thread(self._custom_client, opened)
+        from azure.core.rest import HttpRequest
+
+        url = f"{self._at.custom.replace('{region}', region)}{resource}/metrics"
+        lines = "\n".join(map(json.dumps, documents))
+
+        async def send() -> Any:
+            request = HttpRequest("POST", url, content=lines, headers={"Content-Type": "application/x-ndjson"})
+            response = await client.send_request(request)
+            response.raise_for_status()
+            return response
+
+        await self._call("metrics.write", send, call, region=region, mutates=True)
 
     async def logs(self, workspace: str, query: str, call: Call) -> list[list[Any]]:
         """Ask Log Analytics; return the rows of the first table."""
@@ -378,6 +405,15 @@ class Client:
             policies=_plain_chain(authentication),
         )
 
+    def _custom_client(self, opened: _Opened) -> AsyncPipelineClient[Any, Any]:
+        from azure.core import AsyncPipelineClient
+        from azure.core.pipeline import policies
+
+        # The slash before that of the scope belongs to the audience.
+        audience = self._at.custom.replace("{region}.", "") + "/"
+        authentication = policies.AsyncBearerTokenCredentialPolicy(opened.credential, f"{audience}/.default")
+        return AsyncPipelineClient(self._at.custom, policies=_plain_chain(authentication), transport=opened.transport)
+
     def _logs_client(self, opened: _Opened) -> LogsQueryClient:
         from azure.core.pipeline import policies
         from azure.monitor.query.aio import LogsQueryClient
@@ -451,8 +487,6 @@ def _type_of(path: str) -> str:
 
 
 def _sdk_errors() -> tuple[type[Exception], ...]:
-    import json
-
     import aiohttp
     from azure.core.exceptions import AzureError
 

@@ -9,6 +9,7 @@ from novacron.cloud.v1 import provider_pb2
 from novacron_providers.azure.auth import Auth
 from novacron_providers.azure.client import SUBSCRIPTIONS, Client, Endpoints
 from novacron_providers.azure.compute import VirtualMachines
+from novacron_providers.azure.custom import CustomMonitor
 from novacron_providers.azure.metrics import Monitor
 from novacron_providers.azure.rates import RATES
 from novacron_providers.azure.regions import Regions
@@ -21,6 +22,7 @@ from novacron_providers.kit.settings import check_shared, check_url, make_caller
 OPTIONS: Mapping[str, str | float] = {
     "azure.authority": "",
     "azure.ca_file": "",
+    "azure.custom_metrics_endpoint": "",
     "azure.imds_endpoint": "",
     "azure.logs_endpoint": "",
     "azure.metrics_endpoint": "",
@@ -31,7 +33,7 @@ OPTIONS: Mapping[str, str | float] = {
 }
 # Periods that Azure Monitor has; shorter ones than a minute only a sandbox.
 PERIODS = (60, 300, 900, 1800, 3600, 21600, 43200, 86400)
-_HTTPS_ONLY = ("azure.authority", "azure.logs_endpoint", "azure.metrics_endpoint")
+_HTTPS_ONLY = ("azure.authority", "azure.custom_metrics_endpoint", "azure.logs_endpoint", "azure.metrics_endpoint")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REGION = re.compile(r"[a-z]+[a-z0-9]*")
 _GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
@@ -48,6 +50,7 @@ class AzureConnection(Connection):
             arm=config.endpoint,
             authority=options["azure.authority"],
             metrics=options["azure.metrics_endpoint"],
+            custom=options["azure.custom_metrics_endpoint"],
             logs=options["azure.logs_endpoint"],
             imds=options["azure.imds_endpoint"],
             ca_file=options["azure.ca_file"],
@@ -66,6 +69,7 @@ class AzureConnection(Connection):
                 lag=options["metrics.lag"],
                 workspace=options["azure.workspace_id"],
             ),
+            CustomMonitor(self._client),
         )
 
     @property

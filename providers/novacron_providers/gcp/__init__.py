@@ -18,6 +18,9 @@ _LIMITS = {
     capabilities.CAPABILITY_INSTANCE_SPOT: "they are stopped, not deleted, when Google takes them away",
     capabilities.CAPABILITY_INSTANCE_GPU: "by instance_type only",
     capabilities.CAPABILITY_METRICS: "every minute, about 4 minutes late; no memory, which an agent in the guest has",
+    capabilities.CAPABILITY_CUSTOM_METRICS: (
+        "each value of a series is newer than the one before, by 5 seconds; no older than a day"
+    ),
 }
 
 PROVIDER = Provider(

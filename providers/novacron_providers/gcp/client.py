@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -205,16 +205,40 @@ class Client:
         await asyncio.shield(self._preparing)
         return await self._threads.run(make)
 
+    async def write_series(self, series: Sequence[Mapping[str, Any]], call: Call) -> None:
+        """CreateTimeSeries; raises CloudError, whose cause holds Google's whole text."""
+        await self._monitoring_call(
+            "timeSeries.create", lambda client: client.create_time_series, {"time_series": series}, call, mutates=True
+        )
+
     async def series(self, request: Mapping[str, Any], call: Call, *, region: str) -> Any:
         """One page of ListTimeSeries, as the raw protobuf message; raises CloudError."""
-        action = "timeSeries.list"
+        pager = await self._monitoring_call(
+            "timeSeries.list", lambda client: client.list_time_series, request, call, region=region
+        )
+        # Only the first: what asks for the others has no limit and no retry of ours.
+        page = await anext(aiter(pager.pages))
+        # The SDK's own objects cost twenty times as much to read.
+        return type(page).pb(page)
+
+    async def _monitoring_call(
+        self,
+        action: str,
+        method: Callable[[MetricServiceAsyncClient], Callable[..., Awaitable[Any]]],
+        request: Mapping[str, Any],
+        call: Call,
+        *,
+        region: str = "",
+        mutates: bool = False,
+    ) -> Any:
+        """Call a method of Monitoring's SDK about the project; raises CloudError."""
         await self._open(call)
         _, client = await self._monitor()
 
         async def send(timeout: float) -> Any:
             token = await self._token()
             try:
-                pager = await client.list_time_series(
+                return await method(client)(
                     request={"name": f"projects/{self.project}", **request},
                     retry=None,
                     timeout=timeout,
@@ -225,15 +249,12 @@ class Client:
                 if isinstance(refused, CredentialsInvalid):
                     self._rejected = token
                 raise refused from error
-            # Only the first: what asks for the others has no limit and no retry of ours.
-            page = await anext(aiter(pager.pages))
-            # The SDK's own objects cost twenty times as much to read.
-            return type(page).pb(page)
 
         async def attempt(timeout: float) -> Any:
             return await self._with_new_token(lambda: send(timeout))
 
-        return await self._callers.of(region).call(action, attempt, call, family="metrics")
+        family = "metrics.write" if mutates else "metrics"
+        return await self._callers.of(region).call(action, attempt, call, mutates=mutates, family=family)
 
     async def close(self) -> None:
         """Wait for changes under way, then close the connections."""

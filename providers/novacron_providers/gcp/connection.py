@@ -12,6 +12,7 @@ from novacron_providers.contract.provider import Area, Connection, Identity, Ope
 from novacron_providers.gcp.auth import Auth
 from novacron_providers.gcp.client import Client, Endpoints
 from novacron_providers.gcp.compute import ComputeEngine
+from novacron_providers.gcp.custom import CustomMonitoring
 from novacron_providers.gcp.metrics import Monitoring
 from novacron_providers.gcp.rates import RATES
 from novacron_providers.gcp.regions import Regions, region_of
@@ -50,6 +51,7 @@ class GcpConnection(Connection):
         self._areas: Sequence[Area] = (
             ComputeEngine(self._client, self._regions, settings),
             Monitoring(self._client, settings.provider, period=options["metrics.period"], lag=options["metrics.lag"]),
+            CustomMonitoring(self._client),
         )
 
     @property

@@ -8,7 +8,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from novacron_sandbox.aws import ec2, faults, fleet
-from novacron_sandbox.aws.cloudwatch import NAMESPACE, CloudWatch
+from novacron_sandbox.aws.cloudwatch import CloudWatch
 from novacron_sandbox.aws.credentials import Directory, account_of
 from novacron_sandbox.aws.errors import AwsError, not_authenticated
 from novacron_sandbox.aws.tokens import ClientTokens
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IMAGE = "ami-0a1b2c3d4e5f60001"
 
 # What moto would answer from points that nobody put there.
-_METRICS = ("GetMetricData", "GetMetricStatistics", "ListMetrics")
+_METRICS = ("GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData")
 _READS = ("Describe", "Get", "List")
 
 
@@ -90,19 +90,22 @@ class Cloud:
 
     def _metrics(self, request: Request) -> Answer:
         if request.action == "GetMetricStatistics" or not request.json:
-            raise AwsError("InvalidAction", "The sandbox answers GetMetricData and ListMetrics, in JSON as boto3 asks.")
-        asked = json.loads(request.body)
+            others = "GetMetricData, ListMetrics and PutMetricData"
+            raise AwsError("InvalidAction", f"The sandbox answers {others}, in JSON as boto3 asks.")
+        asked = json.loads(request.text)
         answer = self._cloudwatch.get_metric_data
         if request.action == "ListMetrics":
             answer = self._cloudwatch.list_metrics
-            if asked.get("Namespace", NAMESPACE) != NAMESPACE:
-                return _json({"Metrics": []})
+        elif request.action == "PutMetricData":
+            answer = self._cloudwatch.put_metric_data
+            self._front.ledger.carried_out(request.action)
         return _json(answer(account_of(request), request.region, asked))
 
     def _reset(self) -> None:
         for region in ec2.REGIONS:
             ec2.backend(DEFAULT_ACCOUNT_ID, region).reset()
         self._tokens.clear()
+        self._cloudwatch.custom.clear()
 
     def _seed(self, region: str, count: int) -> list[str]:
         return fleet.seed(ec2.backend(DEFAULT_ACCOUNT_ID, region), count, IMAGE)

@@ -1,4 +1,4 @@
-"""CloudWatch for AWS/EC2: the world seen through periods, statistics and lag. Nothing is stored."""
+"""CloudWatch: the world seen through periods, statistics and lag, as AWS/EC2; and what callers put there."""
 
 import math
 import re
@@ -12,10 +12,11 @@ from novacron_sandbox.aws.ec2 import backend
 from novacron_sandbox.aws.errors import AwsError
 from novacron_sandbox.aws.instances import LivingInstance
 from novacron_sandbox.clock import Clock
+from novacron_sandbox.custom import CustomMetrics, Series
 from novacron_sandbox.pages import BadTokenError, make_token, page, read_token
 
 NAMESPACE = "AWS/EC2"
-MAX_QUERIES = 500
+MAX_QUERIES, MAX_PUT = 500, 1000
 MAX_DATAPOINTS = 100_800
 _LIST_PAGE = 500
 
@@ -84,11 +85,15 @@ _BURSTABLE_ONLY = ("CPUCreditUsage", "CPUCreditBalance")
 
 
 class CloudWatch:
-    """GetMetricData and ListMetrics. Data of `period` seconds are published `lag` seconds after they ended."""
+    """GetMetricData, ListMetrics, PutMetricData. Data of `period` seconds are published `lag` seconds after they ended.
+
+    What callers put there can be read at once.
+    """
 
     def __init__(self, clock: Clock, *, period: int, lag: float) -> None:
         self._clock, self._period, self._lag = clock, period, lag
         self._offsets = world.moments(period)
+        self.custom = CustomMetrics()
 
     def get_metric_data(self, account: str, region: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetMetricData. Raises AwsError ValidationError for what CloudWatch refuses."""
@@ -105,7 +110,11 @@ class CloudWatch:
         for one in queries:
             if not one.get("ReturnData", True):
                 continue
-            points = self._points(instances, one["MetricStat"], start, end)
+            stat = one["MetricStat"]
+            if stat["Metric"]["Namespace"] == NAMESPACE:
+                points = self._points(instances, stat, start, end)
+            else:
+                points = self._put(f"{account}/{region}", stat, start, end)
             if newest_first:
                 points.reverse()
             if skip and skip >= len(points):
@@ -132,7 +141,20 @@ class CloudWatch:
         return {"MetricDataResults": results, "Messages": [], "NextToken": make_token(sent, query)}
 
     def list_metrics(self, account: str, region: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer ListMetrics for AWS/EC2, 500 a page."""
+        """Answer ListMetrics for AWS/EC2, 500 a page, or for another namespace, all at once."""
+        if (namespace := asked.get("Namespace", NAMESPACE)) != NAMESPACE:
+            written = [series for series, _ in self.custom.find(f"{account}/{region}")]
+            return {
+                "Metrics": [
+                    {
+                        "Namespace": namespace,
+                        "MetricName": name,
+                        "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
+                    }
+                    for its, _, name, dimensions in ((*s.metric.rpartition("/"), s.dimensions) for s in written)
+                    if its == namespace and asked.get("MetricName") in (None, name)
+                ]
+            }
         wanted = {d["Name"]: d.get("Value") for d in asked.get("Dimensions", ())}
         if set(wanted) - {"InstanceId"}:
             return {"Metrics": []}
@@ -156,6 +178,40 @@ class CloudWatch:
             for _, instance, name in found
         ]
         return {"Metrics": metrics, **({"NextToken": following} if following else {})}
+
+    def put_metric_data(self, account: str, region: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer PutMetricData. Raises AwsError for what CloudWatch refuses, and keeps nothing then."""
+        namespace, data = asked.get("Namespace", ""), asked.get("MetricData", [])
+        if not namespace or namespace.startswith("AWS/"):
+            raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
+        if not 1 <= len(data) <= MAX_PUT:
+            raise AwsError("InvalidParameterValue", f"The collection MetricData must have 1 to {MAX_PUT} members.")
+        now = self._clock.now()
+        found = []
+        for number, one in enumerate(data, 1):
+            time, field = float(one.get("Timestamp", now)), f"MetricData.member.{number}"
+            if not now - 14 * 86400 <= time <= now + 7200:
+                raise AwsError("InvalidParameterValue", f"The parameter {field}.Timestamp must be within two weeks.")
+            dimensions = {d["Name"]: d["Value"] for d in one.get("Dimensions", ())}
+            if len(dimensions) > 30 or not all(dimensions.values()):
+                raise AwsError("InvalidParameterValue", f"The parameter {field}.Dimensions is not valid.")
+            series = Series(
+                f"{account}/{region}", f"{namespace}/{one['MetricName']}", tuple(sorted(dimensions.items()))
+            )
+            found.append((series, time, float(one["Value"])))
+        for datum in found:
+            self.custom.add(*datum)
+        return {}
+
+    def _put(self, place: str, wanted: Mapping[str, Any], start: float, end: float) -> list[tuple[int, float]]:
+        """One (start of period, value) for each period that callers put something into, oldest first."""
+        metric, period = wanted["Metric"], int(wanted["Period"])
+        dimensions = {d["Name"]: d["Value"] for d in metric.get("Dimensions", ())}
+        periods: dict[int, list[float]] = {}
+        for time, value in self.custom.values(place, f"{metric['Namespace']}/{metric['MetricName']}", dimensions):
+            if start <= (begin := int(time // period * period)) < end:
+                periods.setdefault(begin, []).append(value)
+        return [(begin, _statistic(wanted["Stat"], values, len(values))) for begin, values in periods.items()]
 
     def _points(
         self, instances: Mapping[str, LivingInstance], wanted: Mapping[str, Any], start: float, end: float
@@ -248,8 +304,8 @@ def _checked(asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         if not _ID.fullmatch(query.get("Id", "")):
             raise _invalid(f"The value {query.get('Id')} for parameter MetricDataQueries.member.Id is not matching.")
         stat = query.get("MetricStat", {})
-        if stat.get("Metric", {}).get("Namespace") != NAMESPACE:
-            raise _invalid(f"The sandbox answers MetricStat queries of {NAMESPACE} apart from all others.")
+        if not stat.get("Metric", {}).get("Namespace"):
+            raise _invalid("The sandbox answers MetricStat queries apart from all others.")
         period, name = int(stat["Period"]), stat["Stat"]
         if period not in (1, 5, 10, 30) and (period < 60 or period % 60):
             raise _invalid("The parameter Period must be 1, 5, 10, 30 or a multiple of 60.")

@@ -1,5 +1,6 @@
 """A request to AWS as it comes over the wire, and the answer that goes back."""
 
+import gzip
 import io
 import re
 from collections.abc import Callable, Iterable
@@ -37,6 +38,8 @@ class Request:
     def __init__(self, environ: "WSGIEnvironment") -> None:
         self.environ = environ
         self.body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        # What was sent, and is signed, may be compressed.
+        self.text = gzip.decompress(self.body) if environ.get("HTTP_CONTENT_ENCODING") == "gzip" else self.body
         self.signed = _AUTHORIZATION.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
         self.access_key_id = self.signed["key"] if self.signed else ""
         self.region = self.signed["region"] if self.signed else ""

@@ -56,6 +56,7 @@ def start(options: "Options") -> Azure:
         "image": "Canonical:ubuntu-24_04-lts:server:latest",
         "instance_type": "Standard_B2s",
         "metrics_endpoint": server.endpoint,
+        "custom_metrics_endpoint": server.endpoint,
         "logs_endpoint": server.endpoint,
         "workspace_id": cloud.workspace_id,
     }

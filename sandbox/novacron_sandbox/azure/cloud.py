@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from novacron_sandbox.azure import catalog, fleet, kinds
 from novacron_sandbox.azure.arm import Arm
+from novacron_sandbox.azure.custom import CustomStore
 from novacron_sandbox.azure.directory import Directory
 from novacron_sandbox.azure.errors import ALLOCATION, ArmError, allocation_failed, refused_token, spoilt
 from novacron_sandbox.azure.logs import Logs
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 GROUP = "novacron"
+_MACHINE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{machine}"
+# It is not Resource Manager's: no api-version, and an effect of its own.
+_WRITE = "CustomMetrics_Write"
 
 
 class Cloud:
@@ -32,11 +36,14 @@ class Cloud:
         self.subscription_id, self.workspace_id = str(uuid.uuid4()), str(uuid.uuid4())
         self._directory, self._throttle = directory, Throttle(samples.clock)
         self._arm = Arm(samples.clock, self.subscription_id, boot_seconds)
-        metrics, logs = Metrics(self._arm.resources, samples), Logs(self._arm.resources, samples)
+        self._custom = CustomStore(self._arm.resources, samples.clock)
+        metrics = Metrics(self._arm.resources, samples, self._custom)
+        logs = Logs(self._arm.resources, samples)
         self._routes = [
             *Shelf(self.subscription_id, directory.tenant_id).routes(),
             *self._arm.routes(),
             Route("POST", "/subscriptions/{subscription}/metrics:getBatch", "MetricsBatch_Batch", metrics.get_batch),
+            Route("POST", f"{_MACHINE}/metrics", _WRITE, self._custom.write),
             Route("POST", "/v1/workspaces/{workspace}/query", "Query_Execute", logs.query),
         ]
         self._front = Front(
@@ -88,7 +95,7 @@ class Cloud:
         route, names = self._route(request)
         self._front.ledger.called(route.operation)
         self._directory.check(request)
-        if not request.path.startswith("/v1/") and "api-version" not in request.query:
+        if not request.path.startswith("/v1/") and route.operation != _WRITE and "api-version" not in request.query:
             message = "The api-version query parameter (?api-version=) is required for all requests."
             raise ArmError("MissingApiVersionParameter", message)
         if names.get("subscription", self.subscription_id).lower() != self.subscription_id:
@@ -104,7 +111,7 @@ class Cloud:
                 self._arm.coming_failure = allocation_failed() if fault else None
                 before = self._arm.changes
                 answer = route.answer(request, names)
-                if self._arm.changes > before:
+                if self._arm.changes > before or route.operation == _WRITE:
                     self._front.ledger.carried_out(route.operation)
             return answer
 
@@ -129,5 +136,6 @@ class Cloud:
 
     def _reset(self) -> None:
         self._arm.clear()
+        self._custom.clear()
         group = f"/subscriptions/{self.subscription_id}/resourceGroups/{GROUP}"
         self._arm.create(kinds.GROUP, group, {"location": next(iter(catalog.REGIONS))}, self._arm.clock.now())

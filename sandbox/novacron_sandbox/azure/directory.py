@@ -18,6 +18,7 @@ _RESOURCES = (
     "https://management.azure.com",
     "https://management.core.windows.net",
     "https://metrics.monitor.azure.com",
+    "https://monitoring.azure.com",
     "https://api.loganalytics.io",
 )
 

@@ -1,12 +1,13 @@
-"""Azure Monitor for machines: the world seen through time grains, aggregations and lag. Nothing is stored."""
+"""Azure Monitor for machines: the world seen through time grains, aggregations and lag, and what callers wrote."""
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from novacron_sandbox import world
+from novacron_sandbox.azure.custom import CustomStore
 from novacron_sandbox.azure.errors import ArmError, body_of
 from novacron_sandbox.azure.kinds import MACHINE
 from novacron_sandbox.azure.machines import seen_by_metrics
@@ -52,16 +53,16 @@ _KNOWN = {name.lower(): name for name in METRICS}
 class Metrics:
     """metrics:getBatch."""
 
-    def __init__(self, resources: Resources, samples: Samples) -> None:
-        self._resources, self._samples = resources, samples
+    def __init__(self, resources: Resources, samples: Samples, custom: CustomStore) -> None:
+        self._resources, self._samples, self._custom = resources, samples, custom
 
     def get_batch(self, request: Request, names: dict[str, str]) -> Answer:
         """Answer metrics:getBatch. Raises ArmError BadRequest for what Azure Monitor refuses."""
         query, machines = request.query, self._machines(request)
-        if query.get("metricnamespace", "").lower() != MACHINE.lower():
-            raise _bad(f"The sandbox has metrics of {MACHINE} alone.")
+        namespace = query.get("metricnamespace", "")
+        own = namespace.lower() == MACHINE.lower()
         asked = [name.strip() for name in query.get("metricnames", "").split(",")]
-        if unknown := [name for name in asked if name.lower() not in _KNOWN]:
+        if unknown := [name for name in asked if own and name.lower() not in _KNOWN]:
             raise _bad(f"Failed to find metric configuration for {unknown}; valid metrics: {', '.join(METRICS)}.")
         aggregations = [part.strip().lower() for part in query.get("aggregation", "").split(",") if part.strip()]
         if set(aggregations) - set(_AGGREGATIONS):
@@ -80,11 +81,13 @@ class Metrics:
                 "starttime": _text(start),
                 "endtime": _text(end),
                 "interval": interval,
-                "namespace": MACHINE,
+                "namespace": namespace,
                 "resourceregion": machine.location,
                 "resourceid": machine.id,
                 "value": [
                     self._metric(machine, _KNOWN[name.lower()], start, min(end, now), step, aggregations)
+                    if own
+                    else self._written(machine, f"{namespace}/{name}", start, min(end, now), step)
                     for name in asked
                 ],
             }
@@ -120,25 +123,44 @@ class Metrics:
             if begins := self._samples.begins(machine.life, ("running",), time, time + step):
                 chosen = begins[:: math.ceil(len(begins) / _SAMPLES)]
                 values = [self._samples.read(metric.read, seen, begin, counted=metric.counted) for begin in chosen]
-                mean = math.fsum(values) / len(values)
-                every = {
-                    "average": mean,
-                    "total": mean * len(begins),
-                    "minimum": min(values),
-                    "maximum": max(values),
-                    "count": float(len(begins)),
-                }
+                every = _aggregated(values, len(begins))
                 point |= {aggregation: every[aggregation] for aggregation in aggregations or [metric.usual]}
             data.append(point)
             time += step
-        return {
-            "id": f"{machine.id}/providers/Microsoft.Insights/metrics/{name}",
-            "type": "Microsoft.Insights/metrics",
-            "name": {"value": name, "localizedValue": name},
-            "unit": metric.unit,
-            "errorCode": "Success",
-            "timeseries": [{"metadatavalues": [], "data": data}],
-        }
+        return _answer(machine, name, metric.unit, data)
+
+    def _written(self, machine: Resource, name: str, start: float, end: float, step: float) -> dict[str, Any]:
+        """What callers wrote, over all dimensions."""
+        grains: dict[float, list[float]] = {}
+        for _, values in self._custom.find(machine.key, name):
+            for time, value in values:
+                if start <= (begin := time // step * step) < end:
+                    grains.setdefault(begin, []).append(value)
+        data = [{"timeStamp": _text(at), **_aggregated(grains[at], len(grains[at]))} for at in sorted(grains)]
+        return _answer(machine, name.rpartition("/")[2], "Unspecified", data)
+
+
+def _aggregated(values: Sequence[float], count: int) -> dict[str, float]:
+    """All aggregations of a grain with `count` samples, of which `values` are some."""
+    mean = math.fsum(values) / len(values)
+    return {
+        "average": mean,
+        "total": mean * count,
+        "minimum": min(values),
+        "maximum": max(values),
+        "count": float(count),
+    }
+
+
+def _answer(machine: Resource, name: str, unit: str, data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": f"{machine.id}/providers/Microsoft.Insights/metrics/{name}",
+        "type": "Microsoft.Insights/metrics",
+        "name": {"value": name, "localizedValue": name},
+        "unit": unit,
+        "errorCode": "Success",
+        "timeseries": [{"metadatavalues": [], "data": data}],
+    }
 
 
 def _time(text: str) -> float:

@@ -39,6 +39,7 @@ def start(options: Options) -> Gcp:
     from novacron_sandbox.gcp.cloud import Cloud
     from novacron_sandbox.gcp.compute import Compute
     from novacron_sandbox.gcp.credentials import ACCOUNT, Directory
+    from novacron_sandbox.gcp.custom import CustomStore
     from novacron_sandbox.gcp.monitoring import Monitoring
     from novacron_sandbox.gcp.rpc import RpcServer
     from novacron_sandbox.recorder import Recorder
@@ -46,10 +47,11 @@ def start(options: Options) -> Gcp:
 
     compute = Compute(options.clock, boot_seconds=options.boot_seconds, user=ACCOUNT)
     directory, recorder = Directory(options.folder, server.endpoint), Recorder("gcp")
-    cloud = Cloud(compute, directory, recorder)
+    written = CustomStore(options.clock)
+    cloud = Cloud(compute, directory, recorder, written)
     period = _PERIOD if options.metrics_period is None else options.metrics_period
     lag = _LAG if options.metrics_lag is None else options.metrics_lag
-    monitoring = Monitoring(compute.store, Samples(options.clock, period, lag), cloud.front.gate)
+    monitoring = Monitoring(compute.store, Samples(options.clock, period, lag), written, cloud.front.gate)
     rpc = RpcServer(monitoring, directory, cloud.front, recorder)
     server.start(cloud)
     metadata.start(cloud.metadata)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from novacron_sandbox.custom import CustomMetrics
 from novacron_sandbox.faults import Fault
 from novacron_sandbox.front import Front
 from novacron_sandbox.gcp import catalog, fleet
@@ -23,11 +24,9 @@ _READS = ("get", "list", "aggregatedList", "getFromFamily")
 class Cloud:
     """Compute Engine, the token endpoint and IAM Credentials at one address."""
 
-    def __init__(self, compute: Compute, directory: Directory, recorder: Recorder) -> None:
-        self._compute, self._directory, self._recorder = compute, directory, recorder
-        self.front = Front(
-            catalog.REGIONS, compute.clear, lambda region, count: fleet.seed(compute.store, region, count)
-        )
+    def __init__(self, compute: Compute, directory: Directory, recorder: Recorder, written: CustomMetrics) -> None:
+        self._compute, self._directory, self._recorder, self._written = compute, directory, recorder, written
+        self.front = Front(catalog.REGIONS, self._reset, lambda region, count: fleet.seed(compute.store, region, count))
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request, as WSGI wants it."""
@@ -50,6 +49,10 @@ class Cloud:
     def metadata(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request to the metadata server, which has an address of its own."""
         return self._directory.metadata(Request(environ)).send(start_response)
+
+    def _reset(self) -> None:
+        self._compute.clear()
+        self._written.clear()
 
     def _serve(self, request: Request) -> Answer:
         if request.path in _TOKEN_PATHS:

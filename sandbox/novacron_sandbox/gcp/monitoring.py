@@ -1,4 +1,4 @@
-"""Cloud Monitoring: the world seen through samples, alignment and lag, over gRPC. Nothing is stored."""
+"""Cloud Monitoring: the world seen through samples, alignment and lag, over gRPC; and what callers wrote."""
 
 import math
 import threading
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from google.cloud import monitoring_v3
 
 from novacron_sandbox import world
-from novacron_sandbox.gcp import catalog
+from novacron_sandbox.gcp import catalog, custom
 from novacron_sandbox.gcp.errors import GoogleError, invalid, not_found
 from novacron_sandbox.gcp.filters import Filter
 from novacron_sandbox.gcp.resources import Resource, Store
@@ -73,8 +73,9 @@ class Series(NamedTuple):
 class Monitoring:
     """ListTimeSeries over the machines of the store, which is read with `gate` held."""
 
-    def __init__(self, store: Store, samples: Samples, gate: threading.Lock) -> None:
+    def __init__(self, store: Store, samples: Samples, written: custom.CustomStore, gate: threading.Lock) -> None:
         self._store, self._samples, self._gate = store, samples, gate
+        self.custom = written
 
     def list_time_series(self, asked: Any) -> Any:
         """Answer ListTimeSeries. Raises GoogleError."""
@@ -88,6 +89,8 @@ class Monitoring:
         start = begin.seconds + begin.nanos / 1e9 if asked.interval.HasField("start_time") else end - 1e-3
         if not end or start > end:
             raise _bad("interval", "The interval must end, and not before it starts.")
+        if name.startswith(custom.PREFIX):
+            return self.custom.answer(name, start, end)
         align = _Alignment(asked.aggregation, METRICS[name], end, self._samples.period)
         query = [asked.filter, start, end, str(asked.aggregation)]
         try:
@@ -283,7 +286,7 @@ def _metric_of(wanted: Filter) -> str:
     if len(terms) != 1 or terms[0].operator != "=" or terms[0].function:
         raise _bad("filter", 'The filter must name exactly one metric type: metric.type = "...".')
     name = terms[0].values[0]
-    if name not in METRICS:
+    if name not in METRICS and not name.startswith(custom.PREFIX):
         message = f'Cannot find metric(s) that match type = "{name}".'
         raise GoogleError(404, "notFound", message)
     return name

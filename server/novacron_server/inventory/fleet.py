@@ -15,6 +15,8 @@ from novacron_providers.contract.compute import Compute
 from novacron_providers.contract.errors import CloudError, Unsupported, from_status
 from novacron_providers.contract.provider import Connection
 
+from novacron_server.inventory.recent import Recent
+
 # Who lists are made for.
 PRINCIPAL = "inventory"
 # Seconds between two lists of what somebody follows.
@@ -38,7 +40,8 @@ class Listing(NamedTuple):
     """What a region has; shared by all who asked, who must not change it.
 
     Attributes:
-        instances: By name, without observe_time. The same object as before where nothing has changed.
+        instances: By name, without observe_time. The same objects as before where nothing has changed: the whole, and
+            each instance.
         read_time: When the list was begun, seconds since 1970.
     """
 
@@ -51,13 +54,13 @@ class _Reading:
     """A list that is under way.
 
     Attributes:
-        regions: What it will tell of.
+        regions: What it will tell of; no more come to it once it was sent.
         began: When, seconds since 1970.
         is_stale: Whether something changed since.
         task: Ends when all that it told is kept.
     """
 
-    regions: frozenset[str]
+    regions: set[str]
     began: float
     is_stale: bool = False
     task: asyncio.Task[None] | None = None
@@ -73,6 +76,7 @@ class _Account:
         errors: Why the last list of a region failed.
         asked: When each region was asked for last, on the monotonic clock.
         readings: Lists under way, by region.
+        next: The one of all regions that will be sent in this turn of the event loop.
     """
 
     connection: Connection
@@ -80,17 +84,18 @@ class _Account:
     errors: dict[str, CloudError] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
     readings: dict[str, _Reading] = field(default_factory=dict)
+    next: _Reading | None = None
 
 
 class Fleet:
     """Lists instances, a region once at a time.
 
     Of a cloud that lists an account at once, the regions that are followed are listed together; of another one each by
-    itself, so that none waits for another.
+    itself, so that none waits for another. What we made or deleted a moment ago counts more than the cloud's list.
     """
 
-    def __init__(self, providers: Connections, clock: Clock) -> None:
-        self._providers, self._clock = providers, clock
+    def __init__(self, providers: Connections, recent: Recent, clock: Clock) -> None:
+        self._providers, self._recent, self._clock = providers, recent, clock
         self._accounts: dict[str, _Account] = {}
 
     async def instances(self, provider: str, region: str, *, not_before: float) -> Listing:
@@ -141,18 +146,23 @@ class Fleet:
 
     def _begin(self, provider: str, account: _Account, region: str, not_before: float) -> _Reading:
         compute = compute_of(account.connection)
-        regions = {region}
+        if account.next:
+            account.next.regions.add(region)
+            account.readings[region] = account.next
+            return account.next
+        reading = _Reading({region}, self._clock.time())
         if compute.lists_at_once:
+            account.next = reading
             since = self._clock.monotonic() - FORGOTTEN
             account.asked = {name: at for name, at in account.asked.items() if at >= since}
             old = (n for n in account.asked if n not in account.listings or account.listings[n].read_time < not_before)
-            regions.update(n for n in old if n not in account.readings)
-        reading = _Reading(frozenset(regions), self._clock.time())
-        account.readings.update(dict.fromkeys(regions, reading))
+            reading.regions.update(n for n in old if n not in account.readings)
+        account.readings.update(dict.fromkeys(reading.regions, reading))
         reading.task = asyncio.create_task(self._list(provider, account, compute, reading), name=f"list {provider}")
         return reading
 
     async def _list(self, provider: str, account: _Account, compute: Compute, reading: _Reading) -> None:
+        account.next = None
         try:
             found, errors = await self._read(provider, compute, reading.regions)
         except CloudError as error:
@@ -167,9 +177,9 @@ class Fleet:
             if region in errors:
                 account.errors[region] = errors[region]
                 continue
-            before, instances = account.listings.get(region), found.get(region, {})
-            same = before is not None and before.instances == instances
-            account.listings[region] = Listing(before.instances if before and same else instances, read_time)
+            before = account.listings.get(region)
+            instances = _merged(before.instances if before else {}, found.get(region, {}))
+            account.listings[region] = Listing(instances, read_time)
 
     async def _read(
         self, provider: str, compute: Compute, regions: Iterable[str]
@@ -186,7 +196,7 @@ class Fleet:
         found: dict[str, dict[str, compute_pb2.Instance]] = {}
         errors: dict[str, CloudError] = {}
         while True:
-            answer = await compute.list_instances(request, call)
+            answer = await self._recent.list_instances(request, call, compute.list_instances)
             for instance in answer.instances:
                 kept = compute_pb2.Instance()
                 kept.CopyFrom(instance)
@@ -200,6 +210,15 @@ class Fleet:
             if not answer.next_page_token:
                 return found, errors
             request.page_token = answer.next_page_token
+
+
+def _merged(
+    before: Mapping[str, compute_pb2.Instance], now: Mapping[str, compute_pb2.Instance]
+) -> Mapping[str, compute_pb2.Instance]:
+    """What is there now, made of the objects of before where they are equal."""
+    merged = {name: before[name] if before.get(name) == instance else instance for name, instance in now.items()}
+    is_same = len(merged) == len(before) and all(before.get(name) is instance for name, instance in merged.items())
+    return before if is_same else merged
 
 
 def compute_of(connection: Connection) -> Compute:

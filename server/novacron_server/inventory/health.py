@@ -81,7 +81,10 @@ class Health:
                 self.regions[name] = RegionState(latency=time.perf_counter() - begin)
 
     def report(self, region: str, error: CloudError | None) -> None:
-        """Take in what a background read of a region found; None when it worked."""
+        """Take in what a background read of a region, or of all ("") found; None when it worked."""
+        if not region:
+            self.error = error
+            return
         self.regions.setdefault(region, RegionState()).error = error
 
     def state(self) -> provider_pb2.ProviderState:

@@ -163,7 +163,7 @@ class Providers:
         return self.get(name).budget
 
     def report(self, name: str, region: str, error: CloudError | None) -> None:
-        """Take in what a background read found; None when it worked."""
+        """Take in what a background read of a region, or of all ("") found; None when it worked."""
         if (registered := self._known.get(name)) and registered.health:
             registered.health.report(region, error)
 

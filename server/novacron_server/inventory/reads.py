@@ -134,11 +134,15 @@ class _Shelf:
 
 
 class Reads:
-    """Asks the connections of the providers."""
+    """Asks the connections of the providers.
+
+    Attributes:
+        recent: What we did ourselves a moment ago.
+    """
 
     def __init__(self, providers: Providers, clock: Clock) -> None:
         self._providers, self._clock = providers, clock
-        self._recent = Recent(clock)
+        self.recent = Recent(clock)
         self._shelves: WeakKeyDictionary[Connection, _Shelf] = WeakKeyDictionary()
 
     async def read(self, rpc: Rpc, request: Any, call: Call, method: Method) -> Message:
@@ -158,7 +162,7 @@ class Reads:
         if before is not None and before.serves(oldest, shelf.changes, call.deadline):
             return await before.answer()
         flight = shelf.flights[key] = _Flight(call.deadline)
-        flight.start(self._fly(shelf, key, flight, before, lambda: self._recent.answer(rpc, request, call, method)))
+        flight.start(self._fly(shelf, key, flight, before, lambda: self.recent.answer(rpc, request, call, method)))
         return await flight.answer()
 
     def changed(self, provider: str) -> None:
@@ -169,7 +173,7 @@ class Reads:
 
     def settled(self, operation: operations_pb2.Operation) -> None:
         """An operation has ended."""
-        self._recent.settled(operation)
+        self.recent.settled(operation)
         self.changed(provider_of(operation.name))
 
     async def _fly(

@@ -77,7 +77,7 @@ class Recent:
         """The answer of a connection's method, with what we know better."""
         match rpc.attribute:
             case "list_instances":
-                return await self._list(request, call, method)
+                return await self.list_instances(request, call, method)
             case "get_instance":
                 return await self._get(request, call, method)
             case _:
@@ -97,7 +97,9 @@ class Recent:
             return pb.GetInstanceResponse(instance=_deleted(answer.instance))
         return answer
 
-    async def _list(self, request: pb.ListInstancesRequest, call: Call, method: Method) -> pb.ListInstancesResponse:
+    async def list_instances(
+        self, request: pb.ListInstancesRequest, call: Call, method: Method
+    ) -> pb.ListInstancesResponse:
         """A page of the cloud's list, without what we deleted; what we made and no page had comes at the end."""
         place = self._place(request)
         page = pb.ListInstancesResponse()

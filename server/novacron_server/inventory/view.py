@@ -2,9 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from novacron.cloud.v1 import common_pb2, streams_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
@@ -25,23 +24,26 @@ class _Entry:
 
 
 class View:
-    """What there is in a scope, in the order of the last change.
+    """What there is in a scope.
 
     Attributes:
         epoch: Of its positions.
         sequence: Number of the last change; the beginning is 1, because 0 means no place in the contract.
         is_ready: Whether all of it was read, well or not.
+        turn: Set at the next change or wake-up, and then replaced by another one.
     """
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)
         self.sequence = 1
         self.is_ready = False
+        self.turn = asyncio.Event()
         self._entries: dict[str, _Entry] = {}
         self._gone: list[str] = []
         # Positions before this one miss something that is forgotten.
         self._since = 1
-        self._turn = asyncio.Event()
+        # What was joined last, and for whom: most watchers are at the same place.
+        self._joined: tuple[tuple[int, int, bool], Sequence[bytes]] | None = None
 
     def put(self, name: str, event: pb.ResourceEvent) -> None:
         """Take in a resource as it is now."""
@@ -51,7 +53,7 @@ class View:
             self._change(name, _Entry(self.sequence + 1, data))
 
     def remove(self, ref: common_pb2.ResourceRef) -> None:
-        """Take in that a resource is gone."""
+        """Take in that a resource is gone; nothing if it was not there."""
         before = self._entries.get(ref.name)
         if before is None or before.is_gone:
             return
@@ -68,39 +70,46 @@ class View:
 
     def knows(self, position: streams_pb2.StreamPosition) -> bool:
         """Whether all that came after a position is known."""
-        return (
-            position.epoch == self.epoch and 0 < position.sequence <= self.sequence and self.reaches(position.sequence)
-        )
+        sequence = position.sequence
+        return position.epoch == self.epoch and 0 < sequence <= self.sequence and self.reaches(sequence)
 
     def reaches(self, sequence: int) -> bool:
         """Whether nothing that changed after a place is forgotten."""
         return sequence >= self._since
 
-    def snapshot(self) -> Iterator[bytes]:
-        """Responses with all that is there."""
-        # In a snapshot there is no position before its end.
-        return _joined(framed(entry.event) for entry in [*self._entries.values()] if not entry.is_gone)
+    def responses(self, after: int, *, numbered: bool) -> Sequence[bytes]:
+        """Responses with what changed after a place, each resource once; 0 gives all that is there.
 
-    def changes(self, after: int) -> Iterator[bytes]:
-        """Responses with what changed after a position."""
-        found: list[_Entry] = []
-        for entry in reversed(self._entries.values()):
-            if entry.sequence <= after:
-                break
-            found.append(entry)
-        return _joined(framed(b"\x08" + _varint(entry.sequence) + entry.event) for entry in reversed(found))
+        Events say at which place they are only if they are `numbered`.
+        """
+        key = (after, self.sequence, numbered)
+        if self._joined is None or self._joined[0] != key:
+            events = (
+                framed((b"\x08" + _varint(entry.sequence) if numbered else b"") + entry.event)
+                for entry in self._after(after)
+            )
+            self._joined = key, [*_joined(events)]
+        return self._joined[1]
 
     def wake(self) -> None:
         """Let all watchers look again."""
-        self._turn.set()
-        self._turn = asyncio.Event()
+        self.turn.set()
+        self.turn = asyncio.Event()
 
-    def turn(self) -> Coroutine[Any, Any, object]:
-        """Return, once awaited, at the next change or wake-up."""
-        return self._turn.wait()
+    def _after(self, place: int) -> list[_Entry]:
+        if not place:
+            return [entry for entry in self._entries.values() if not entry.is_gone]
+        found = []
+        for entry in reversed(self._entries.values()):
+            if entry.sequence <= place:
+                break
+            found.append(entry)
+        found.reverse()
+        return found
 
     def _change(self, name: str, entry: _Entry) -> None:
         self.sequence = entry.sequence
+        # Last in the order.
         self._entries.pop(name, None)
         self._entries[name] = entry
         self.wake()

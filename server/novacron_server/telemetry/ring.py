@@ -2,15 +2,30 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
-# Ticks that are held for readers that lag and for those that come back.
-TICKS = 64
+# Ticks that are held for readers that lag and for those that come back; and all of the last seconds, so that readers
+# can catch up where ticks come faster than they can be sent.
+TICKS, SECONDS = 64, 5.0
 # Bytes that are held at most; the newest tick always is.
 BYTES = 32 * 1024 * 1024
 # Bytes that are joined into one message at most.
 JOINED = 1024 * 1024
+
+
+def joined(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Join responses into as few as the limit allows; one that is larger by itself stays as it is."""
+    held: list[bytes] = []
+    size = 0
+    for part in parts:
+        if held and size + len(part) > JOINED:
+            yield b"".join(held)
+            held, size = [], 0
+        held.append(part)
+        size += len(part)
+    if held:
+        yield b"".join(held)
 
 
 class Mark:
@@ -39,7 +54,8 @@ class Ring:
         # The place before the oldest event that is held.
         self._base = self.head
         self._events: deque[tuple[bytes, Mark]] = deque()
-        self._ticks: deque[int] = deque()
+        # The place after each tick.
+        self._ticks: deque[Mark] = deque()
         self._size = 0
         self._turn = asyncio.Event()
 
@@ -55,13 +71,17 @@ class Ring:
             self.head = mark
             self._events.append((data, mark))
             self._size += len(data)
-        self._ticks.append(self.head.sequence)
-        while len(self._ticks) > TICKS or (self._size > BYTES and len(self._ticks) > 1):
+        self._ticks.append(self.head)
+        while len(self._ticks) > 1 and (self._is_past(time) or self._size > BYTES):
             end = self._ticks.popleft()
-            while self._base.sequence < end:
+            while self._base.sequence < end.sequence:
                 data, self._base = self._events.popleft()
                 self._size -= len(data)
         self.wake()
+
+    def _is_past(self, time: float) -> bool:
+        """Whether the oldest tick need not be held any longer."""
+        return len(self._ticks) > TICKS and self._ticks[0].time <= time - SECONDS
 
     def find(self, sequence: int) -> Mark | None:
         """The place after an event; None when not all that came after it is held."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator
+from itertools import chain
 
 from novacron.cloud.v1 import metrics_service_pb2, streams_pb2
 from novacron_providers.contract.clock import Clock
@@ -10,7 +11,7 @@ from novacron_providers.contract.errors import ShuttingDown, to_status
 
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.audience import Audience
-from novacron_server.telemetry.ring import Mark
+from novacron_server.telemetry.ring import Mark, joined
 from novacron_server.times import duration, timestamp
 
 # Seconds over which readers spread their return after a shutdown.
@@ -62,9 +63,8 @@ class Stream:
             # All that follows is as of now, however long the reader takes to take it in.
             epoch, owed = view.epoch, view.ring.head
             snapshot = [] if mark or self._request.skip_snapshot else view.snapshot()
-            for data in view.roster.tables(mark or owed):
-                yield self._sent(data)
-            for data in snapshot:
+            # Not joined, since all who come now share these bytes.
+            for data in chain(view.roster.tables(mark or owed), snapshot):
                 yield self._sent(data)
             mark = mark or owed
             is_synced = False
@@ -77,10 +77,9 @@ class Stream:
                 elif (taken := view.ring.take(mark)) is None:
                     dropped, owed, is_synced = mark, view.ring.head, False
                     snapshot = view.snapshot()
-                    yield self._sent(_gap(dropped, owed))
-                    for data in view.roster.tables(owed, since=dropped):
-                        yield self._sent(data)
-                    for data in snapshot:
+                    # Joined, because who is this late gets no further by many small messages.
+                    tables = view.roster.tables(owed, since=dropped)
+                    for data in joined(chain([_gap(dropped, owed)], tables, snapshot)):
                         yield self._sent(data)
                     mark = owed
                 elif taken[0]:

@@ -53,7 +53,15 @@ def settings(sandbox: Sandbox, auth: Mapping[str, str] | None = None, **more: An
             **{key: value for key, value in more.items() if key != "options"},
         }
     )
-    named = ("authority", "ca_file", "resource_group", "metrics_endpoint", "logs_endpoint", "imds_endpoint")
+    named = (
+        "authority",
+        "ca_file",
+        "resource_group",
+        "metrics_endpoint",
+        "custom_metrics_endpoint",
+        "logs_endpoint",
+        "imds_endpoint",
+    )
     config.options.update({f"azure.{name}": azure[name] for name in (*named, "workspace_id")})
     config.options.update(more.get("options", {}))
     keys = {key: azure[key] for key in SIGN_IN} if auth is None else auth

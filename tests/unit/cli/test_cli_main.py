@@ -123,6 +123,7 @@ CLOUDS: dict[str, dict[str, Any]] = {
         "authority": "https://127.0.0.1:6",
         "ca_file": "/a/ca.pem",
         "metrics_endpoint": "https://127.0.0.1:6",
+        "custom_metrics_endpoint": "https://127.0.0.1:6",
         "logs_endpoint": "https://127.0.0.1:6",
         "workspace_id": "w",
     },

@@ -8,7 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from novacron.cloud.v1.compute_pb2 import Instance
 from novacron.cloud.v1.operations_pb2 import Operation, OperationStep
 from novacron_cli.arguments import content, pairs, secret, settings
-from novacron_cli.dashboard import ASCII_BLOCKS, Fleet, Reading, line, sparkline
+from novacron_cli.board import ASCII_BLOCKS, sparkline
+from novacron_cli.dashboard import Fleet, Reading, line
 from novacron_cli.durations import duration
 from novacron_cli.output import Column, binary, quantity, when, word, write_fields, write_table
 from novacron_cli.progress import percent_of, step_of

@@ -101,9 +101,16 @@ class Metrics:
 
     def pages(self, metric: str, start: float, end: float, *, filter: str = "", **more: Any) -> Any:
         """The same as a pager."""
+        return self._list(f'metric.type = "compute.googleapis.com/instance/{metric}"{filter}', start, end, **more)
+
+    def series_of(self, metric: str, start: float, end: float) -> Sequence[monitoring_v3.TimeSeries]:
+        """All series of any metric in (start, end]."""
+        return list(self._list(f'metric.type = "{metric}"', start, end))
+
+    def _list(self, filter: str, start: float, end: float, **more: Any) -> Any:
         request = monitoring_v3.ListTimeSeriesRequest(
             name=self.name,
-            filter=f'metric.type = "compute.googleapis.com/instance/{metric}"{filter}',
+            filter=filter,
             interval=monitoring_v3.TimeInterval(start_time={"seconds": int(start)}, end_time={"seconds": int(end)}),
             **more,
         )

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from novacron_server.dispatch import Dispatch, UnservedError
+from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.operations import Operations
 from novacron_server.telemetry import Telemetry
 
-SERVICES = {kind: kind.__new__(kind) for kind in (ProvidersService, Operations, Telemetry)}
+SERVICES = {kind: kind.__new__(kind) for kind in (ProvidersService, Resources, Operations, Telemetry)}
 
 
 def dispatch(services: list[object]) -> Dispatch:
@@ -17,7 +18,7 @@ def dispatch(services: list[object]) -> Dispatch:
 
 
 def test_every_rpc_of_the_contract_has_a_method() -> None:
-    assert len(dispatch([*SERVICES.values()]).rpcs) == 24
+    assert len(dispatch([*SERVICES.values()]).rpcs) == 29
 
 
 @pytest.mark.parametrize("missing", SERVICES, ids=lambda kind: kind.__name__)

@@ -10,6 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from novacron_server.state.errors import StoreError
+from novacron_server.state.schema import HEAD
 from novacron_server.state.store import Store
 from novacron_server.state.tables import metadata
 from sqlalchemy import Connection, text
@@ -23,6 +24,28 @@ async def test_the_migrations_give_the_tables(store: Store) -> None:
         return list(compare_metadata(context, metadata))
 
     assert await store.read(differences) == []
+
+
+async def test_the_last_migration_is_known_without_alembic(store: Store) -> None:
+    revision = await store.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
+    assert revision == HEAD
+
+
+async def test_a_database_that_is_up_to_date_starts_without_alembic(tmp_path: pathlib.Path) -> None:
+    database = f"sqlite:///{tmp_path / 'state.db'}"
+    await (await Store.open(database)).close()
+    program = (
+        "import asyncio, sys; from novacron_server.state.store import Store\n"
+        "async def main():\n"
+        "    await (await Store.open(sys.argv[1])).close()\n"
+        "    print('alembic' in sys.modules)\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, database), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output.decode().strip() == "False"
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

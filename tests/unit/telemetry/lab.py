@@ -7,6 +7,7 @@ from google.protobuf import duration_pb2
 from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 from novacron_providers.contract import Call
 from novacron_server.inventory.fleet import Fleet
+from novacron_server.inventory.recent import Recent
 from novacron_server.telemetry import Telemetry
 
 from tests.clock import ManualClock
@@ -22,7 +23,8 @@ class Lab:
         self.clock = ManualClock(1_700_000_040.0)
         self.cloud = ToyCloud(self.clock)
         self.providers = ToyProviders(self.cloud)
-        self.telemetry = Telemetry(self.providers, Fleet(self.providers, self.clock), clock=self.clock)
+        fleet = Fleet(self.providers, Recent(self.clock), self.clock)
+        self.telemetry = Telemetry(self.providers, fleet, clock=self.clock)
         self.call = Call(principal="ada", clock=self.clock)
         self._readers: list[Reader] = []
 

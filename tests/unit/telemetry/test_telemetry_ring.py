@@ -69,6 +69,18 @@ def test_sixty_four_ticks_are_held() -> None:
     assert log.find(log.head.sequence + 1) is None
 
 
+def test_ticks_of_the_last_seconds_are_held_however_many() -> None:
+    log = Ring()
+    start = log.head
+    for n in range(1000):
+        log.append([(b"tick", 1)], 0, 1000.0 + n * 0.005)
+    taken = log.take(start)
+    assert taken is not None
+    assert taken[1] is log.head
+    log.append([(b"tick", 1)], 0, 1000.0 + ring.SECONDS)
+    assert log.take(start) is None
+
+
 def test_big_ticks_are_held_up_to_a_limit_but_always_one() -> None:
     log = Ring()
     for n in range(10):

@@ -86,10 +86,14 @@ class MetricsServiceStub:
       a named instance is not there | NOT_FOUND RESOURCE_NOT_FOUND | drop it
     """
     WriteMetrics: _grpc.UnaryUnaryMultiCallable[_metrics_service_pb2.WriteMetricsRequest, _metrics_service_pb2.WriteMetricsResponse]
-    """Writes "custom.*" points into the cloud's metric store. A metric exists from its
-    first point on. Idempotent: a second value of one series and time replaces the
-    first, or is rejected where the cloud keeps the first. Points that are refused
-    do not stop the others.
+    """Writes "custom.*" points into the cloud's metric store, where the cloud's own
+    tools find them: on AWS and Azure in the namespace "NovaCron", on Google Cloud
+    "custom.app.queue" as custom.googleapis.com/app/queue. The other methods here do
+    not read them back. A metric exists from its first point on. Points that are
+    refused do not stop the others. Safe to repeat with a request_id alone: of a
+    second value of one series and time AWS and Azure keep both, so that it counts in
+    their sums and averages, and Google Cloud, which wants each point newer than the
+    one before by 5 seconds, refuses it.
 
       no point could be taken | the first point's error | as it says
       request_id came with other points | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
@@ -154,10 +158,14 @@ class MetricsServiceAsyncStub(MetricsServiceStub):
       a named instance is not there | NOT_FOUND RESOURCE_NOT_FOUND | drop it
     """
     WriteMetrics: _aio.UnaryUnaryMultiCallable[_metrics_service_pb2.WriteMetricsRequest, _metrics_service_pb2.WriteMetricsResponse]  # type: ignore[assignment]
-    """Writes "custom.*" points into the cloud's metric store. A metric exists from its
-    first point on. Idempotent: a second value of one series and time replaces the
-    first, or is rejected where the cloud keeps the first. Points that are refused
-    do not stop the others.
+    """Writes "custom.*" points into the cloud's metric store, where the cloud's own
+    tools find them: on AWS and Azure in the namespace "NovaCron", on Google Cloud
+    "custom.app.queue" as custom.googleapis.com/app/queue. The other methods here do
+    not read them back. A metric exists from its first point on. Points that are
+    refused do not stop the others. Safe to repeat with a request_id alone: of a
+    second value of one series and time AWS and Azure keep both, so that it counts in
+    their sums and averages, and Google Cloud, which wants each point newer than the
+    one before by 5 seconds, refuses it.
 
       no point could be taken | the first point's error | as it says
       request_id came with other points | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
@@ -261,10 +269,14 @@ class MetricsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _metrics_service_pb2.WriteMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_metrics_service_pb2.WriteMetricsResponse, _abc.Awaitable[_metrics_service_pb2.WriteMetricsResponse]]:
-        """Writes "custom.*" points into the cloud's metric store. A metric exists from its
-        first point on. Idempotent: a second value of one series and time replaces the
-        first, or is rejected where the cloud keeps the first. Points that are refused
-        do not stop the others.
+        """Writes "custom.*" points into the cloud's metric store, where the cloud's own
+        tools find them: on AWS and Azure in the namespace "NovaCron", on Google Cloud
+        "custom.app.queue" as custom.googleapis.com/app/queue. The other methods here do
+        not read them back. A metric exists from its first point on. Points that are
+        refused do not stop the others. Safe to repeat with a request_id alone: of a
+        second value of one series and time AWS and Azure keep both, so that it counts in
+        their sums and averages, and Google Cloud, which wants each point newer than the
+        one before by 5 seconds, refuses it.
 
           no point could be taken | the first point's error | as it says
           request_id came with other points | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
