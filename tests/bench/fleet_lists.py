@@ -6,9 +6,7 @@ ACCESS is what the sandbox says of a cloud, as JSON; for our client it is {"addr
 
 import asyncio
 import json
-import pathlib
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -39,7 +37,7 @@ def boto3_client(access: Any, _: ExitStack) -> Callable[[], int]:
     return lambda: len(list(read()))
 
 
-def libcloud_ec2(access: Any, _: ExitStack) -> Callable[[], int]:
+def libcloud_client(access: Any, _: ExitStack) -> Callable[[], int]:
     """Libcloud's driver of EC2, which asks for all instances at once."""
     from urllib.parse import urlsplit
 
@@ -89,32 +87,6 @@ def google_client(access: Any, _: ExitStack) -> Callable[[], int]:
     return lambda: len(list(read()))
 
 
-def libcloud_gce(access: Any, stack: ExitStack) -> Callable[[], int]:
-    """Libcloud's driver of Compute Engine, without the two calls that it makes for each disk."""
-    from libcloud.common.google import GoogleBaseAuthConnection
-    from libcloud.compute.drivers.gce import GCEConnection, GCENodeDriver
-
-    for kind in (GCEConnection, GoogleBaseAuthConnection):
-        kind.base_url = access["endpoint"]
-    document = json.loads(pathlib.Path(access["credentials_file"]).read_text())
-    folder = stack.enter_context(tempfile.TemporaryDirectory())
-    make: Any = GCENodeDriver
-    driver = make(
-        document["client_email"],
-        document["private_key"],
-        project=access["project"],
-        auth_type="SA",
-        credential_file=f"{folder}/token",
-        secure=False,
-    )
-
-    def read() -> Iterator[object]:
-        for one in driver.list_nodes(ex_zone="all", ex_use_disk_cache=True):
-            yield one.id, one.name, one.state, one.size, one.private_ips, one.extra["labels"]
-
-    return lambda: len(list(read()))
-
-
 def azure_client(access: Any, stack: ExitStack) -> Callable[[], int]:
     """azure-mgmt-compute: the machines, and whether they run, which is a list of its own. It knows no addresses."""
     from azure.identity import ClientSecretCredential
@@ -156,8 +128,7 @@ def our_client(access: Any, stack: ExitStack) -> Callable[[], int]:
     from novacron.cloud.v1 import provider_service_pb2 as pb
 
     request = pb.ListInstancesRequest(parent=access["parent"], page_size=1000)
-    if not access.get("kept"):
-        request.max_staleness.CopyFrom(duration_pb2.Duration())
+    request.max_staleness.CopyFrom(duration_pb2.Duration())
     runner = stack.enter_context(asyncio.Runner())
     client = runner.run(_entered(novacron_client.connect(access["address"])))
     stack.callback(lambda: runner.run(client.close()))
@@ -178,9 +149,8 @@ async def _entered(client: Any) -> Any:
 
 PEERS: dict[str, Peer] = {
     "boto3": boto3_client,
-    "libcloud-ec2": libcloud_ec2,
+    "libcloud": libcloud_client,
     "google-cloud-compute": google_client,
-    "libcloud-gce": libcloud_gce,
     "azure-mgmt-compute": azure_client,
     "ours": our_client,
 }

@@ -14,6 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 # What is answered from memory.
 ACTION = "DescribeInstances"
+NAMESPACE = b"http://ec2.amazonaws.com/doc/2016-11-15/"
+# What Libcloud asks after the list.
+NO_ADDRESSES = (
+    b'<DescribeAddressesResponse xmlns="' + NAMESPACE + b'"><requestId>0</requestId><addressesSet/>'
+    b"</DescribeAddressesResponse>"
+)
 # Seconds for an answer of the sandbox.
 LIMIT = 600.0
 
@@ -30,7 +36,9 @@ def _joined(pages: Sequence[_Answer]) -> _Answer:
     parts = [page.body.partition(opening) for page in pages]
     items = b"".join(after.rpartition(closing)[0] for _, _, after in parts)
     end = parts[-1][2].rpartition(closing)[2]
-    return _Answer(200, pages[0].kind, parts[0][0] + opening + items + closing + end)
+    # EC2's own name of the elements, which the sandbox cuts short, and Libcloud insists on.
+    begin = parts[0][0].replace(NAMESPACE.rstrip(b"/") + b'"', NAMESPACE + b'"')
+    return _Answer(200, pages[0].kind, begin + opening + items + closing + end)
 
 
 class Replay:
@@ -65,9 +73,11 @@ def replay(endpoint: str) -> Iterator[Replay]:
             key = (region, self.path, body)
             is_list = asked.get("Action") == [ACTION]
             found = kept.get(key)
-            if found is None and is_list and self.command == "GET":
-                # Libcloud asks for all at once, and signs so that the sandbox does not take it.
-                found = kept[key] = _joined([answer for (where, *_), answer in kept.items() if where == region])
+            if found is None and self.command == "GET":
+                # Libcloud: it asks for all at once, and signs so that the sandbox does not take it.
+                pages = [answer for (where, *_), answer in kept.items() if where == region]
+                found = _joined(pages) if is_list else _Answer(200, pages[0].kind, NO_ADDRESSES)
+                kept[key] = found
             if found is None:
                 found = self._forward(body)
                 if is_list and found.status == 200:

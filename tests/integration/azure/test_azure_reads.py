@@ -219,7 +219,7 @@ async def test_a_page_token_leads_nowhere_else(compute: Compute, sandbox: Sandbo
         f"{sandbox.azure['endpoint']}@evil.example/subscriptions/{subscription}/x",
         "nonsense",
     ):
-        request.page_token = encode_token(request, ["", link, 0])
+        request.page_token = encode_token(request, ["", f"1 {link}", 0])
         with pytest.raises(PageTokenInvalid):
             await compute.list_instances(request, Call())
 
