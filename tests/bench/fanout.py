@@ -10,7 +10,7 @@ from tests.bench.table import Row, alternated, compared
 
 SUBSCRIBERS, SERIES, PERIOD = 1000, 1000, 0.1
 # Seconds of each run.
-SPAN = 2.0
+SPAN = 1.5
 
 
 async def delivery(server: Server, subscribers: int, series: int, span: float) -> float:

@@ -1,10 +1,12 @@
 """The whole server for a bench: `python -m tests.bench.ours FOLDER SERIES PERIOD [CHANGED [KEEPALIVE]]`.
 
 It prints its address and ends when its standard input does; each line that comes there is answered with the number of
-streams that are open. The cloud is in memory and does next to nothing: it publishes a value of each of SERIES instances
-every PERIOD seconds. Of each CHANGED-th one it is another value than before, of the others the same. So what is counted
-is ours: collecting, the stream, the door, dispatch, spans and logs. With KEEPALIVE a client is asked for a sign of life
-after so many seconds, and given up after as many more.
+streams that are open, and after "hold" nothing more is published, until "go".
+
+The cloud is in memory and does next to nothing: it publishes a value of each of SERIES instances every PERIOD seconds.
+Of each CHANGED-th one it is another value than before, of the others the same. So what is counted is ours: collecting,
+the stream, the door, dispatch, spans and logs. With KEEPALIVE a client is asked for a sign of life after so many
+seconds, and given up after as many more.
 """
 
 import asyncio
@@ -30,6 +32,8 @@ class QuickCloud(ToyCloud):
         super().__init__(SystemClock(), period=period)
         self.metrics = [CPU]
         self._changed = changed
+        # Whether anything is published.
+        self.is_live = True
         self._keys = [SeriesKey(CPU, self.add(f"i-{n:05}")) for n in range(series)]
 
     async def collect(
@@ -40,6 +44,8 @@ class QuickCloud(ToyCloud):
         window: Window,
         call: Call,
     ) -> Sequence[Points]:
+        if not self.is_live:
+            return []
         period = self.period
         first, last = math.floor(window.start / period) + 1, math.floor(window.end / period + 1e-6)
         times = [n * period for n in range(first, last + 1)]
@@ -66,7 +72,9 @@ async def main(folder: pathlib.Path, series: int, period: float, changed: int) -
     try:
         async with App(config, plugins={"toy": plugin}) as app:
             print(app.address, flush=True)
-            while await asyncio.to_thread(sys.stdin.readline):
+            while line := await asyncio.to_thread(sys.stdin.readline):
+                if line.strip() in ("hold", "go"):
+                    account.is_live = line.strip() == "go"
                 print(app.telemetry.open_streams, flush=True)
     finally:
         stop_logs()

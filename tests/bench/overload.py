@@ -4,11 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
-from tests.bench.load import Counts, readers, until
+from tests.bench.load import Counts, Load, readers, until
 from tests.bench.processes import Server, ours, rival
 from tests.bench.table import Row, alternated, compared
 
 SUBSCRIBERS, SERIES, PERIOD, TICKS = 1000, 100, 0.005, 200
+
+
+async def quiet(load: Load) -> Counts:
+    """Counts when all streams are open and nothing more comes."""
+    counts = await until(load, lambda counts: counts.opened == SUBSCRIBERS)
+    while True:
+        await asyncio.sleep(0.5)
+        before, counts = counts, await load.count()
+        if counts == before:
+            return counts
 
 
 async def rows() -> AsyncIterator[Row]:
@@ -18,11 +28,15 @@ async def rows() -> AsyncIterator[Row]:
     async def delivered(server: Server) -> float:
         """CPU in microseconds for a tick that a subscriber got."""
         nonlocal unaccounted, dropped
+        # Who comes while others are served ten times what can be served waits long for a turn.
+        await server.ask("hold")
         async with readers(server, SUBSCRIBERS) as load:
-            before = await until(load, lambda counts: counts.least > 0)
+            before = await quiet(load)
             begin = server.cpu
+            await server.ask("go")
             await asyncio.sleep(TICKS * PERIOD)
-            after: Counts = await load.count()
+            await server.ask("hold")
+            after = await quiet(load)
             spent = server.cpu - begin
         if server is mine:
             unaccounted, dropped = unaccounted + after.unaccounted, dropped + after.dropped

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 CPP = pathlib.Path(__file__).parent / "cpp"
 BUILT = pathlib.Path("build/bench")
@@ -49,8 +50,7 @@ class Server:
 @asynccontextmanager
 async def spawned(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process that ends when its standard input does."""
-    BUILT.mkdir(parents=True, exist_ok=True)
-    with LOG.open("ab") as log:
+    with await asyncio.to_thread(_log) as log:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -97,6 +97,18 @@ async def rival(kind: str, series: int, period: float) -> AsyncIterator[Server]:
         yield server
 
 
+def _log() -> BinaryIO:
+    BUILT.mkdir(parents=True, exist_ok=True)
+    return LOG.open("ab")
+
+
+def _is_old(name: str) -> bool:
+    """Whether a program is older than what it is compiled from."""
+    program = BUILT / name
+    newest = max(path.stat().st_mtime for path in CPP.iterdir())
+    return not program.exists() or program.stat().st_mtime <= newest
+
+
 async def built() -> str:
     """Compile the C++ programs, if that was not done since they were changed; why they are not there, or ""."""
     for program in ("g++", "pkg-config"):
@@ -105,17 +117,13 @@ async def built() -> str:
     found = await _output("pkg-config", "--cflags", "--libs", "grpc++")
     if found is None:
         return "needs gRPC for C++: apt-get install libgrpc++-dev"
-    BUILT.mkdir(parents=True, exist_ok=True)
     for name in ("ring", "load"):
-        source, program = CPP / f"{name}.cc", BUILT / name
-        newest = max(path.stat().st_mtime for path in CPP.iterdir())
-        if program.exists() and program.stat().st_mtime > newest:
+        if not await asyncio.to_thread(_is_old, name):
             continue
-        if (
-            await _output("g++", "-O2", "-std=c++17", "-pthread", str(source), "-o", str(program), *found.split())
-            is None
-        ):
-            return f"{source.name} does not compile with the gRPC for C++ that is here"
+        await asyncio.to_thread(BUILT.mkdir, parents=True, exist_ok=True)
+        command = ("g++", "-O2", "-std=c++17", "-pthread", str(CPP / f"{name}.cc"), "-o", str(BUILT / name))
+        if await _output(*command, *found.split()) is None:
+            return f"{name}.cc does not compile with the gRPC for C++ that is here"
     return ""
 
 

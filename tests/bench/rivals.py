@@ -1,7 +1,7 @@
 """What grpc.aio costs by itself: `python -m tests.bench.rivals ring|rows SERIES PERIOD`.
 
-It prints its address and ends when its standard input does. StreamMetrics is a batch of SERIES samples every PERIOD
-seconds, without any collecting behind it:
+It prints its address and ends when its standard input does; after a line "hold" there nothing more is published,
+until "go". StreamMetrics is a batch of SERIES samples every PERIOD seconds, without any collecting behind it:
 
     ring   encoded once, in a ring of ready bytes, each batch one message
     rows   built anew for each subscriber, a row with all its names for each sample
@@ -33,6 +33,8 @@ class Ring:
         self._held: deque[bytes] = deque(maxlen=64)
         self._head = 0
         self._turn = asyncio.Event()
+        # Whether anything is published.
+        self.is_live = True
 
     async def publish(self) -> None:
         """Add a batch each period, without end."""
@@ -42,6 +44,8 @@ class Ring:
         while True:
             due += self._period
             await asyncio.sleep(due - loop.time())
+            if not self.is_live:
+                continue
             self._head += 1
             self._held.append(frame.batch(self._head, 1_700_000_000.0, self._period, slots, values))
             self._turn.set()
@@ -81,6 +85,8 @@ def handlers(source: Source) -> tuple[grpc.GenericRpcHandler, ...]:
     """StreamMetrics from a source; GetProvider answers with its request."""
 
     async def stream(request: bytes, context: Any) -> AsyncIterator[bytes]:
+        # So that a reader knows that it is heard.
+        yield b""
         async for data in source():
             yield data
 
@@ -103,7 +109,9 @@ async def main(kind: str, series: int, period: float) -> None:
     await server.start()
     publishing = asyncio.create_task(ring.publish())
     print(f"127.0.0.1:{port}", flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        ring.is_live = line.strip() != "hold"
+        print(flush=True)
     publishing.cancel()
     await server.stop(0)
 

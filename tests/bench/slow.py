@@ -11,7 +11,7 @@ from tests.bench.processes import Server, ours
 from tests.bench.table import Row, alternated, compared
 
 SUBSCRIBERS, SERIES, PERIOD, STOPPED = 1000, 1000, 0.1, 10
-SPAN = 2.0
+SPAN = 1.5
 # Bytes that a stream takes in unread: small, so that those who stop hold up the server from the first second on.
 WINDOW = 65_536
 # MiB: what a run may leave in any case, and for each stream that is stuck.
@@ -57,12 +57,19 @@ async def frozen() -> Row:
         await cost(server, load, SERIES, 0.5)
         if load.pid is None:
             return Row("frozen", what, None, LIMIT, unit="s", detail="needs readers in a process of their own, so C++")
-        load_pid = load.pid
-        os.kill(load_pid, signal.SIGSTOP)
+        os.kill(load.pid, signal.SIGSTOP)
         begin = time.monotonic()
         try:
-            while (left := int(await server.ask())) and time.monotonic() < begin + 2 * LIMIT:
-                await asyncio.sleep(0.1)
+            left = await ended(server, begin + 2 * LIMIT)
         finally:
-            os.kill(load_pid, signal.SIGCONT)
+            os.kill(load.pid, signal.SIGCONT)
     return Row("frozen", what, time.monotonic() - begin, LIMIT, unit="s", detail=f"{left} left")
+
+
+async def ended(server: Server, deadline: float) -> int:
+    """Wait until a server has no streams any more, at most until a deadline; how many are left."""
+    while left := int(await server.ask()):
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.1)
+    return left

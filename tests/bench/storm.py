@@ -1,6 +1,5 @@
 """Many streams at once, and many one after another."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from tests.bench.load import readers, until
@@ -19,15 +18,15 @@ async def rows() -> AsyncIterator[Row]:
         failures = AT_ONCE - counts.opened + counts.failed
         what = f"failures of {AT_ONCE:,} subscriptions at once"
         yield Row("storm", what, failures, 0, unit="failures", detail=f"{counts.opened} opened")
-    async with ours(100, 1.0) as server:
+    async with ours(100, 0.5) as server:
         sizes = []
         async with readers(server, BATCH) as load:
             for _ in range(CANCELLED // BATCH):
-                await until(load, lambda counts: counts.opened == BATCH)
+                await until(load, lambda counts: counts.least > 0)
                 await load.renew()
+                # With as many open as ever, all of which have begun to receive.
+                await until(load, lambda counts: counts.least > 0)
                 sizes.append(server.memory)
-                # Else the next ones come before the last are gone.
-                await asyncio.sleep(0.3)
     grown = (sizes[-1] / sizes[0] - 1) * 100
     told = ", ".join(f"{mib:.1f}" for mib in sizes)
     what = f"growth of memory over {CANCELLED:,} cancelled streams, after the first {BATCH:,}"

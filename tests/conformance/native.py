@@ -98,8 +98,9 @@ class Aws(Account):
     def custom(self, metric: str, native_id: str, attributes: Mapping[str, str], since: int) -> dict[int, float]:
         dimensions = [{"Name": k, "Value": v} for k, v in {"InstanceId": native_id, **attributes}.items()]
         series = {"Namespace": "NovaCron", "MetricName": metric, "Dimensions": dimensions}
-        query = {"Id": "m", "MetricStat": {"Metric": series, "Period": 60, "Stat": "Average"}}
-        found = self._cloudwatch.get_metric_data(MetricDataQueries=[query], StartTime=since, EndTime=since + 3600)
+        query: Any = {"Id": "m", "MetricStat": {"Metric": series, "Period": 60, "Stat": "Average"}}
+        begin, end = (datetime.fromtimestamp(at, UTC) for at in (since, since + 3600))
+        found = self._cloudwatch.get_metric_data(MetricDataQueries=[query], StartTime=begin, EndTime=end)
         (result,) = found["MetricDataResults"]
         return {int(at.timestamp()): value for at, value in zip(result["Timestamps"], result["Values"], strict=True)}
 

@@ -58,8 +58,11 @@ def screen(text: str, rows: int = 40) -> list[str]:
     return shown
 
 
-async def run(address: str, *arguments: str, keys: Sequence[tuple[float, str]] = ()) -> str:
-    """Run a command in a terminal; returns all that it drew. Keys are pressed after so many seconds each."""
+async def run(address: str, *arguments: str, keys: Sequence[tuple[float, str]] = (), status: int = 0) -> str:
+    """Run a command in a terminal; returns all that it drew. Each key is pressed so many seconds after the one before.
+
+    It must end with `status`.
+    """
     process = await asyncio.create_subprocess_exec(
         *IN_TERMINAL,
         *arguments,
@@ -73,7 +76,7 @@ async def run(address: str, *arguments: str, keys: Sequence[tuple[float, str]] =
         await asyncio.sleep(seconds)
         process.stdin.write(key.encode())
     out = (await process.stdout.read()).decode()
-    assert await process.wait() == 0, out
+    assert await process.wait() == status, out
     return out
 
 
@@ -178,6 +181,15 @@ async def test_a_thousand_rows_are_a_page_that_scrolls_and_only_what_changes_is_
     assert out.count("\x1b[2J") <= 3
     # The terminal is left as it was.
     assert "\x1b[?25h\x1b[?1049l" in out
+
+
+async def test_a_column_that_is_not_there_is_refused_when_that_is_known() -> None:
+    async with script.serve({}, {StreamMetricsRequest: streamed}) as address:
+        out = await run(address, "metrics", "watch", "--sort", "colour", status=2)
+    # The terminal is left before the error is told.
+    told = plain(out.rpartition("\x1b[?1049l")[2])
+    assert "--sort" in told
+    assert re.search(rf"no column 'colour'; there are: name,\s*{CPU}", told.replace("│", ""))
 
 
 async def inventory(request: Any, _: Any) -> AsyncIterator[Message]:

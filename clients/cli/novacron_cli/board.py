@@ -109,7 +109,7 @@ class Board:
         self._rows: dict[_Subject, dict[str, _Series]] = {}
         self._groups: dict[str, dict[str, _Series]] = {}
         self._units: dict[str, str] = {}
-        self._refs: Mapping[str, ResourceRef] = {}
+        self._refs: dict[str, ResourceRef] = {}
         self._time = 0.0
         self._page_rows = 1
 
@@ -121,11 +121,11 @@ class Board:
     def take(self, update: MetricUpdate) -> None:
         """Take in an update of the stream."""
         table = update.table
-        self._refs = table.resources
         for key in update.removed:
             self._drop(key)
         if update.added:
             self._units.update((key.metric, table.descriptors[key.metric].unit) for key in update.added)
+            self._refs.update((key.resource, table.resources[key.resource]) for key in update.added)
         if update.synced:
             there = {*table.keys_by_slot.values()}
             for subject, metrics in [*self._rows.items()]:

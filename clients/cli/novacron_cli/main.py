@@ -63,7 +63,7 @@ def _noun(name: str, help: str) -> None:
 _noun("providers", "Cloud accounts: register and inspect them.")
 _noun("instances", "Virtual machines: create and manage them.")
 _noun("operations", "Changes under way: follow and cancel them.")
-_noun("metrics", "Metrics: the latest values, and live.")
+_noun("metrics", "Metrics: live, the latest values, history, and points of your own.")
 _noun("config", "The configuration of the server.")
 
 

@@ -1,6 +1,7 @@
 """Commands for metrics."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
@@ -11,21 +12,19 @@ from novacron.cloud.v1.metrics_pb2 import MetricSelector
 from novacron.cloud.v1.metrics_service_pb2 import GetLatestMetricsRequest, ListMetricDescriptorsRequest
 from novacron_client import MetricStream, MetricUpdate
 
+from novacron_cli import history
 from novacron_cli.arguments import FilterOption, LimitOption, ProviderOption, provider_name
 from novacron_cli.board import NAME, Board, blocks
 from novacron_cli.durations import duration
 from novacron_cli.failure import tell
+from novacron_cli.history import MetricOption, ResourceOption, series_text
 from novacron_cli.output import Column, clock, quantity, when, write, write_json
 from novacron_cli.session import Session, command
 from novacron_cli.terminal import Terminal, can_draw
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-MetricOption = Annotated[
-    list[str] | None,
-    typer.Option("--metric", "-m", help="Type, such as cloud.instance.cpu.utilization; a trailing * takes all."),
-]
-ResourceOption = Annotated[list[str] | None, typer.Option("--resource", help="Name of a resource; none: all.")]
+app.add_typer(history.app)
 
 
 @command(app, "list")
@@ -61,7 +60,7 @@ async def latest_metrics(
     columns = [
         Column("TIME", lambda p: when(p.time)),
         Column("RESOURCE", lambda p: p.resource),
-        Column("METRIC", lambda p: _series(p.metric, tuple(sorted(p.attributes.items())))),
+        Column("METRIC", lambda p: series_text(p.metric, tuple(sorted(p.attributes.items())))),
         Column("VALUE", lambda p: quantity(p.value, p.unit)),
     ]
     request = GetLatestMetricsRequest(
@@ -97,7 +96,7 @@ async def watch_metrics(
 
     The table is sorted and grouped as --sort and --group-by say; s and r sort otherwise, arrows scroll, q ends.
     """
-    if group_by not in ("", "provider", "region", "type") and not group_by.startswith("tags."):
+    if not re.fullmatch(r"|provider|region|type|tags\..+", group_by):
         raise typer.BadParameter("one of provider, region, type, tags.KEY", param_hint="--group-by")
     stream = session.client.stream_metrics(
         provider_name(provider),
@@ -126,7 +125,7 @@ async def _lines(stream: MetricStream, as_json: bool) -> None:
                 write_json(row | ({"attributes": dict(key.attributes)} if key.attributes else {}), indent=None)
             else:
                 shown = quantity(value, units[key.metric])
-                write(f"{clock(at)} {key.resource} {_series(key.metric, key.attributes)} {shown}")
+                write(f"{clock(at)} {key.resource} {series_text(key.metric, key.attributes)} {shown}")
 
 
 async def _table(session: Session, stream: MetricStream, board: Board, group: str, limit: asyncio.Timeout) -> None:
@@ -172,9 +171,3 @@ async def _instances(session: Session, group: str) -> AsyncIterator[Mapping[str,
 def _tell_of(update: MetricUpdate) -> None:
     if update.gap is not None:
         tell(f"{update.gap.dropped_items} values were dropped: this reader is too slow")
-
-
-def _series(metric: str, attributes: tuple[tuple[str, str], ...]) -> str:
-    """The metric and what tells this series from others: "cloud.volume.read_bytes{device=sda}"."""
-    inner = ",".join(f"{key}={value}" for key, value in attributes)
-    return f"{metric}{{{inner}}}" if inner else metric

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import novacron_client
+from novacron.cloud.v1.common_pb2 import RESOURCE_TYPE_INSTANCE
 from novacron.cloud.v1.compute_pb2 import Instance, InstanceSpec
 from novacron.cloud.v1.provider_pb2 import Provider, ProviderConfig
-from novacron.cloud.v1.provider_service_pb2 import CreateInstanceRequest, ListInstancesRequest, RegisterProviderRequest
+from novacron.cloud.v1.provider_service_pb2 import CreateInstanceRequest, RegisterProviderRequest
 from novacron_client import Client, CloudError
 from novacron_sandbox import Sandbox
 from novacron_sandbox.clouds import CLOUDS
@@ -31,7 +32,6 @@ TYPES = {
 }
 # Seconds between two values; the clouds themselves have one a minute or every five.
 PERIOD = 1
-INVENTORY_INTERVAL = 3.0
 
 
 class Showcase:
@@ -104,12 +104,13 @@ async def _register(client: Client, name: str, cloud: Mapping[str, Any]) -> None
 
 async def _follow_inventory(client: Client, fleet: Fleet) -> None:
     """Show also what others do meanwhile: instances that they create, stop or delete."""
-    while True:
-        await asyncio.sleep(INVENTORY_INTERVAL)
-        try:
-            fleet.set([instance async for instance in client.list(ListInstancesRequest(parent="providers/-"))])
-        except CloudError as error:
-            tell(f"{clock(time.time())} the instances cannot be listed: {error}")
+    try:
+        async with client.watch_resources(types=[RESOURCE_TYPE_INSTANCE], give_up_after=10) as stream:
+            async for _ in stream:
+                if stream.synced:
+                    fleet.set(one for one in stream.latest.values() if isinstance(one, Instance))
+    except CloudError as error:
+        tell(f"{clock(time.time())} the instances cannot be watched: {error}")
 
 
 def _introduce(clouds: Mapping[str, Mapping[str, Any]], address: str) -> None:

@@ -88,7 +88,8 @@ type MetricsServiceClient interface {
 	// refused do not stop the others. Safe to repeat with a request_id alone: of a
 	// second value of one series and time AWS and Azure keep both, so that it counts in
 	// their sums and averages, and Google Cloud, which wants each point newer than the
-	// one before by 5 seconds, refuses it.
+	// one before by 5 seconds, refuses it. The same comes of a call to the cloud whose
+	// answer was lost, because it is sent again.
 	//
 	//	no point could be taken | the first point's error | as it says
 	//	request_id came with other points | INVALID_ARGUMENT REQUEST_ID_REUSED | new id
@@ -241,7 +242,8 @@ type MetricsServiceServer interface {
 	// refused do not stop the others. Safe to repeat with a request_id alone: of a
 	// second value of one series and time AWS and Azure keep both, so that it counts in
 	// their sums and averages, and Google Cloud, which wants each point newer than the
-	// one before by 5 seconds, refuses it.
+	// one before by 5 seconds, refuses it. The same comes of a call to the cloud whose
+	// answer was lost, because it is sent again.
 	//
 	//	no point could be taken | the first point's error | as it says
 	//	request_id came with other points | INVALID_ARGUMENT REQUEST_ID_REUSED | new id

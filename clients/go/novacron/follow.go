@@ -65,6 +65,10 @@ func (p *Position) patience() time.Duration {
 // missing heartbeats, connects again, and resumes. An opened with resumed = false in the middle means: forget everything
 // that the stream told. dial starts the call, with resume_after as given.
 //
+// A snapshot that follows such an opened has the newest value of each series and not those that came before it. Who wants
+// them all too asks QueryMetrics, for the period of the batches and from the newest time seen of a series on, and takes
+// what lies between that time and the snapshot's.
+//
 // It ends when the caller stops, or with an error: that of ctx, one that no new connection mends, or the last one when
 // none could be had for a minute.
 func Follow[E Event, R any, P interface {

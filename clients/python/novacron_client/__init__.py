@@ -12,7 +12,7 @@ Requests and answers are the messages of novacron.cloud.v1; errors are CloudErro
 from novacron_client.client import Client, connect
 from novacron_client.errors import CloudError, OperationFailed, Unreachable, Violation
 from novacron_client.listing import Listing
-from novacron_client.metrics import MetricStream, MetricUpdate
+from novacron_client.metrics import Columns, MetricStream, MetricUpdate
 from novacron_client.operation import Operation
 from novacron_client.resources import ResourceStream, ResourceUpdate
 from novacron_client.retry import Backoff
@@ -22,6 +22,7 @@ __all__ = [
     "Backoff",
     "Client",
     "CloudError",
+    "Columns",
     "Listing",
     "MetricStream",
     "MetricUpdate",

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 
@@ -17,6 +17,20 @@ from novacron_client.series import Row, Sample, SeriesKey, SeriesTable, slots_of
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
+
+
+class Columns(NamedTuple):
+    """Values as numpy arrays of one length, and in one order.
+
+    Attributes:
+        slots: Slots of the series, int64.
+        times: Ends of the periods, in seconds since 1970, float64.
+        values: The values, float64; NaN for "none at this time".
+    """
+
+    slots: "NDArray[numpy.int64]"
+    times: "NDArray[numpy.float64]"
+    values: "NDArray[numpy.float64]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +70,23 @@ class MetricUpdate:
             if key := keys.get(slot):
                 yield Row(key, time, None if math.isnan(value) else value)
 
-    def columns(self) -> "tuple[NDArray[numpy.int64], NDArray[numpy.float64]]":
-        """Slots (int64) and values (float64) as numpy arrays; needs numpy, which the client else does not."""
+    def columns(self) -> Columns:
+        """The values as numpy arrays; needs numpy, which the client else does not.
+
+            newest = numpy.full(100_000, numpy.nan)
+            async for update in stream:
+                slots, times, values = update.columns()
+                newest[slots] = values
+
+        A slot means the same series until an update says `reset`; `table.keys_by_slot` has which one.
+        """
         import numpy
 
-        return numpy.asarray(self.slots, dtype=numpy.int64), numpy.asarray(self.values, dtype=numpy.float64)
+        span = self.slots
+        is_range = isinstance(span, range) and span.step == 1
+        slots = numpy.arange(span[0], span[0] + len(span)) if is_range and span else numpy.asarray(span, numpy.int64)
+        times = numpy.full(len(span), math.nan if self.time is None else self.time)
+        return Columns(slots, times, numpy.asarray(self.values, numpy.float64))
 
 
 class MetricStream:

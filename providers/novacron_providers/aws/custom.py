@@ -39,7 +39,8 @@ class CustomCloudWatch(CustomMetrics):
     """What clients write into one AWS account: namespace "NovaCron", the metric's type as its name.
 
     A point without an instance goes into the home region. CloudWatch keeps every value that it is sent: a second one of
-    one series and time counts in sums and averages beside the first.
+    one series and time counts in sums and averages beside the first, also one of a call that was sent again because its
+    answer was lost.
     """
 
     max_age = 14 * 86400.0
@@ -86,13 +87,13 @@ def _datum(point: CustomPoint) -> dict[str, Any]:
         # CloudWatch dates a period by its beginning.
         "Timestamp": point.begin,
         "Value": point.value,
-        "Unit": _unit(point.unit),
+        "Unit": unit_of(point.unit),
         # What is more often than once a minute is lost in the average of a minute otherwise.
         "StorageResolution": 1 if 0 < point.period < 60 else 60,
     }
 
 
-def _unit(unit: str) -> str:
+def unit_of(unit: str) -> str:
     if unit.endswith(_COUNT):
         return "Count"
     return "Count/Second" if unit.endswith(_COUNT_PER_SECOND) else UNITS.get(unit, "None")

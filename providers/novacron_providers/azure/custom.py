@@ -24,7 +24,8 @@ class CustomMonitor(CustomMetrics):
     """What clients write about the machines of one subscription: namespace "NovaCron", the metric's type as its name.
 
     Azure Monitor keeps what it is sent as part of a minute: a second value of one series and time counts in sums and
-    averages beside the first. A call holds the points of one machine, and is made in its region.
+    averages beside the first, also one of a call that was sent again because its answer was lost. A call holds the
+    points of one machine, and is made in its region.
     """
 
     max_age = 20 * 60.0

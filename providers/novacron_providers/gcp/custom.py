@@ -19,7 +19,7 @@ PREFIX = "custom.googleapis.com/"
 # Most series of one CreateTimeSeries, which takes one point of each.
 BATCH = 200
 # "...: Points must be written in order. ...: timeSeries[0-16,25]; Unknown metric: x: timeSeries[17]"
-_REFUSED = re.compile(r"([^;]*?):?\s*timeSeries\[([\d,\s-]+)\]", re.DOTALL)
+_TOLD = re.compile(r"([^;]*?):?\s*timeSeries\[([\d,\s-]+)\]", re.DOTALL)
 
 
 class CustomMonitoring(CustomMetrics):
@@ -53,11 +53,11 @@ class CustomMonitoring(CustomMetrics):
                     [_series(point, resources[point.key.resource]) for point in batch], call
                 )
             except CloudError as error:
-                for place, told in _refused(error, len(batch)):
+                for place, told in refused_series(error, len(batch)):
                     refused[batch[place].place] = told
 
         await each(sorted({point.key.resource for point in points}), look_up)
-        for turn in _turns([point for point in points if point.key.resource in resources]):
+        for turn in turns([point for point in points if point.key.resource in resources]):
             await each([turn[start : start + BATCH] for start in range(0, len(turn), BATCH)], write)
         return refused
 
@@ -75,16 +75,16 @@ class CustomMonitoring(CustomMetrics):
         return {"type": "gce_instance", "labels": labels}
 
 
-def _turns(points: Sequence[CustomPoint]) -> list[list[CustomPoint]]:
+def turns(points: Sequence[CustomPoint]) -> list[list[CustomPoint]]:
     """Lists with one point of each series, in the order of time: one call cannot hold two of them."""
-    turns: list[list[CustomPoint]] = []
+    found: list[list[CustomPoint]] = []
     sent: dict[SeriesKey, int] = {}
     for point in sorted(points, key=lambda p: p.time):
         turn = sent[point.key] = sent.get(point.key, -1) + 1
-        if turn == len(turns):
-            turns.append([])
-        turns[turn].append(point)
-    return turns
+        if turn == len(found):
+            found.append([])
+        found[turn].append(point)
+    return found
 
 
 def _series(point: CustomPoint, resource: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,9 +108,9 @@ def _series(point: CustomPoint, resource: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refused(error: CloudError, count: int) -> Iterator[tuple[int, CloudError]]:
+def refused_series(error: CloudError, count: int) -> Iterator[tuple[int, CloudError]]:
     """Which of the `count` series of a call were refused, and why; all of them where Google does not say."""
-    told = _REFUSED.findall(str(getattr(error.__cause__, "message", "")))
+    told = _TOLD.findall(str(getattr(error.__cause__, "message", "")))
     if not told:
         yield from ((place, error) for place in range(count))
     for text, places in told:

@@ -5,6 +5,7 @@ object is made for a value. Any number of these byte strings joined is one Strea
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,12 @@ SAMPLES = 8192
 RUN = 32
 
 
+_SHORT = [bytes([number]) for number in range(0x80)]
+
+
 def _varint(number: int) -> bytes:
+    if number <= 0x7F:
+        return _SHORT[number]
     text = bytearray()
     while number > 0x7F:
         text.append(number & 0x7F | 0x80)
@@ -45,6 +51,13 @@ def _moment(seconds: float) -> bytes:
     return _number(1, whole) + _number(2, rest * 1000)
 
 
+# The views of a region have the same few in each tick.
+@lru_cache(maxsize=64)
+def _times(time: float, period: float) -> bytes:
+    """The fields of a batch that tell when."""
+    return _tagged(1, _moment(time)) + (_tagged(2, _moment(period)) if period else b"")
+
+
 def _varints(numbers: Slots) -> bytes:
     if numbers.size and numbers.max() > 0x7F:
         return b"".join(map(_varint, numbers.tolist()))
@@ -62,20 +75,21 @@ def batch(sequence: int, time: float, period: float, slots: Slots, values: Float
         values: One for each slot.
     """
     first, last = int(slots[0]), int(slots[-1])
-    body = _tagged(1, _moment(time))
-    if period:
-        body += _tagged(2, _moment(period))
-    body += _number(3, first)
+    body = _times(time, period) + _number(3, first)
     if last - first + 1 != slots.size:
         body += _tagged(4, _varints(np.diff(slots, prepend=slots[0])))
-    column = values.astype("<f8", copy=False).tobytes()
-    body += _varint(5 << 3 | 2) + _varint(len(column))
-    head = _number(1, sequence) + _varint(4 << 3 | 2) + _varint(len(body) + len(column)) + body
-    return b"".join((_varint(1 << 3 | 2), _varint(len(head) + len(column)), head, column))
+    column = np.ascontiguousarray(values, "<f8")
+    body += _varint(5 << 3 | 2) + _varint(column.nbytes)
+    head = _number(1, sequence) + _varint(4 << 3 | 2) + _varint(len(body) + column.nbytes) + body
+    # The only copy of the column.
+    return b"".join((_varint(1 << 3 | 2), _varint(len(head) + column.nbytes), head, column.data))
 
 
 def pieces(slots: Slots, values: Floats) -> Iterator[tuple[Slots, Floats]]:
     """Split a column, slots ascending, into what one batch each holds."""
+    if 0 < slots.size <= SAMPLES and slots[-1] - slots[0] == slots.size - 1:
+        yield slots, values
+        return
     cuts = np.flatnonzero(np.diff(slots) != 1) + 1
     if (cuts.size + 1) * RUN > slots.size:
         cuts = cuts[:0]

@@ -57,6 +57,8 @@ class Ring:
         # The place after each tick.
         self._ticks: deque[Mark] = deque()
         self._size = 0
+        # What was joined last, and after which place: as a rule all readers are at the same one.
+        self._joined: tuple[Mark, bytes, Mark] | None = None
         self._turn = asyncio.Event()
 
     def begin(self, slots: int) -> None:
@@ -72,6 +74,7 @@ class Ring:
             self._events.append((data, mark))
             self._size += len(data)
         self._ticks.append(self.head)
+        self._joined = None
         while len(self._ticks) > 1 and (self._is_past(time) or self._size > BYTES):
             end = self._ticks.popleft()
             while self._base.sequence < end.sequence:
@@ -103,6 +106,8 @@ class Ring:
         data, mark = self._events[offset]
         if mark is self.head:
             return data, mark
+        if self._joined and self._joined[0] is after:
+            return self._joined[1:]
         parts, size = [data], len(data)
         while mark is not self.head:
             offset += 1
@@ -112,7 +117,8 @@ class Ring:
                 break
             parts.append(data)
             mark = following
-        return b"".join(parts), mark
+        self._joined = after, b"".join(parts), mark
+        return self._joined[1:]
 
     def wake(self) -> None:
         """Let all readers look again."""

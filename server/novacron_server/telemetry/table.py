@@ -16,6 +16,13 @@ Mask = npt.NDArray[np.bool_]
 ROOM = 64
 
 
+def span(places: Slots) -> Slots | slice:
+    """Ascending places without a hole as a slice, with which numpy is many times as quick; others as they are."""
+    if places.size and places[-1] - places[0] == places.size - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """What is new at one time.
@@ -56,11 +63,14 @@ class Newest:
 
     def put(self, places: Slots, time: float, period: float, values: Floats) -> None:
         """Take values in where they are not older than what is there."""
-        newer = self.times[places] <= time
-        places = places[newer]
-        self.values[places] = values[newer]
-        self.times[places] = time
-        self.periods[places] = period
+        at = span(places)
+        newer = self.times[at] <= time
+        # Counting takes a tenth of the time of `all`.
+        if np.count_nonzero(newer) < newer.size:
+            at, values = places[newer], values[newer]
+        self.values[at] = values
+        self.times[at] = time
+        self.periods[at] = period
 
     def copy(self, places: Slots, other: "Newest", others: Slots) -> None:
         """Take over what another one has."""
@@ -115,26 +125,33 @@ class Table:
         """
         added: list[int] = []
         touched: list[int] = []
-        cells: dict[int, tuple[list[int], list[float]]] = {}
+        rows: list[int] = []
+        times: list[float] = []
+        values: list[float] = []
         for series in found:
             row = self.rows.get(series.key)
             if row is None:
                 row = self._add(series.key)
                 added.append(row)
             touched.append(row)
-            for time, value in zip(series.times, series.values, strict=True):
-                rows, values = cells.setdefault(math.ceil(time / period - 1e-6), ([], []))
-                rows.append(row)
-                values.append(value)
+            count = len(series.times)
+            if count != len(series.values):
+                raise ValueError(f"{series.key}: {count} times, {len(series.values)} values")
+            rows += (row,) * count
+            times += series.times
+            values += series.values
         self._groups[touched] = group
         is_new = np.zeros(self._size, np.bool_)
         is_new[added] = True
-        columns = (self._column(index, period, *cells[index], is_new, horizon) for index in sorted(cells))
+        at_rows, at_values = np.array(rows, np.int64), np.array(values, np.float64)
+        indices = np.ceil(np.array(times, np.float64) / period - 1e-6).astype(np.int64)
+        columns = []
+        for index in np.unique(indices).tolist():
+            here = indices == index
+            columns.append(self._column(index, period, at_rows[here], at_values[here], is_new, horizon))
         return [column for column in columns if column.fresh.any()]
 
-    def _column(
-        self, index: int, period: float, rows: list[int], values: list[float], is_new: Mask, horizon: int
-    ) -> Column:
+    def _column(self, index: int, period: float, rows: Slots, values: Floats, is_new: Mask, horizon: int) -> Column:
         read = np.full(self._size, np.nan)
         read[rows] = values
         before = self._delivered.get((period, index))

@@ -108,8 +108,12 @@ class View:
         if part.version != (lease.region.table.version, lease.version):
             self._renew(lease, part, columns, events)
         for column in columns:
-            hit = column.fresh[part.at_rows]
-            self._note(part.at_slots[hit], column.time, column.period, column.values[part.at_rows[hit]], events)
+            hit = column.fresh.take(part.at_rows)
+            # As a rule all of them are new, and nothing need be picked.
+            slots, rows = part.at_slots, part.at_rows
+            if np.count_nonzero(hit) < hit.size:
+                slots, rows = slots[hit], rows[hit]
+            self._note(slots, column.time, column.period, column.values.take(rows), events)
         self._flush(part, events)
         self._append(events)
         if self.roster.is_sparse:

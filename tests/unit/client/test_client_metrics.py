@@ -167,9 +167,28 @@ async def test_a_snapshot_then_changes(server: Server) -> None:
 async def test_columns_are_numpy_arrays(server: Server) -> None:
     events = [opened("e"), table(0, (CPU, "r1"), (CPU, "r2"), (CPU, "r3")), batch(5, 1, [0.5, 0.25]), HANG]
     async with server.following(events) as stream:
-        slots, values = (await until(stream, 3))[-1].columns()
-        assert (slots.dtype.name, slots.tolist()) == ("int64", [1, 2])
-        assert (values.dtype.name, values.tolist()) == ("float64", [0.5, 0.25])
+        *_, named, told = await until(stream, 3)
+        columns = told.columns()
+        assert [(c.dtype.name, c.tolist()) for c in columns] == [
+            ("int64", [1, 2]),
+            ("float64", [5.0, 5.0]),
+            ("float64", [0.5, 0.25]),
+        ]
+        assert [stream.latest.keys_by_slot[slot].resource for slot in columns.slots.tolist()] == ["r2", "r3"]
+        # Where nothing is told, there are columns all the same.
+        assert [(c.dtype.name, c.tolist()) for c in named.columns()] == [
+            ("int64", []),
+            ("float64", []),
+            ("float64", []),
+        ]
+
+
+async def test_columns_of_single_slots(server: Server) -> None:
+    told = batch(5, 0, [0.5, 0.25], steps=[0, 2])
+    events = [opened("e"), table(0, (CPU, "r1"), (CPU, "r2"), (CPU, "r3")), told, HANG]
+    async with server.following(events) as stream:
+        slots, _, values = (await until(stream, 3))[-1].columns()
+        assert (slots.dtype.name, slots.tolist(), values.tolist()) == ("int64", [0, 2], [0.5, 0.25])
 
 
 async def test_nan_voids_a_value_and_late_values_do_not_replace_newer_ones(server: Server) -> None:

@@ -66,8 +66,10 @@ async def test_many_changes_at_once_are_few_lists(lab: WatchLab, cloud: WatchedC
     # Two seconds: one list a second of each region, and the first one.
     assert len(cloud.asked) <= 2 * 4
     cloud.asked.clear()
+    regions = cloud.calls["regions"]
     await lab.clock.advance(50)
     assert not cloud.asked
+    assert cloud.calls["regions"] == regions
 
 
 async def test_a_change_during_a_list_is_seen_by_the_next_one(lab: WatchLab, cloud: WatchedCloud) -> None:
@@ -164,3 +166,29 @@ async def test_watchers_share_lists_with_each_other_and_with_metrics(lab: WatchL
     assert [w.instances.get("a") for w in watchers].count(None) == 1
     assert reader.error is None
     await reader.stop()
+
+
+async def test_who_comes_later_is_told_when_the_others_are(lab: WatchLab, cloud: WatchedCloud) -> None:
+    cloud.start("a")
+    first = await lab.synced()
+    await lab.clock.advance(30)
+    second = await lab.synced(types=[INSTANCE])
+    cloud.set("a", STOPPED)
+    await lab.clock.advance(31)
+    assert first.instances == second.instances == {"a": "STOPPED"}
+
+
+async def test_what_did_not_change_is_the_same_object(lab: WatchLab, cloud: WatchedCloud) -> None:
+    same, other = cloud.start("same"), cloud.start("other")
+    now = lab.clock.time()
+    before = await lab.fleet.instances("toy", "east", not_before=now)
+    again = await lab.fleet.instances("toy", "east", not_before=now)
+    assert again.instances is before.instances
+    cloud.set("other", STOPPED)
+    await lab.clock.advance(1)
+    after = await lab.fleet.instances("toy", "east", not_before=now + 1)
+    assert after.instances[same] is before.instances[same]
+    assert after.instances[other] is not before.instances[other]
+    assert after.instances[other].state == STOPPED
+    await lab.clock.advance(1)
+    assert (await lab.fleet.instances("toy", "east", not_before=now + 2)).instances is after.instances

@@ -37,6 +37,20 @@ def test_single_event_is_handed_on_as_the_same_bytes() -> None:
     assert taken[0] is data
 
 
+def test_readers_at_one_place_share_what_is_joined_until_there_is_more() -> None:
+    log = filled(3)
+    start = log.find(1)
+    assert start is not None
+    first, second = log.take(start), log.take(start)
+    assert first is not None
+    assert second is not None
+    assert first[0] is second[0]
+    log.append([(b"more", 1)], 3, 1003.0)
+    third = log.take(start)
+    assert third is not None
+    assert third[0] == first[0] + b"more"
+
+
 def test_joined_message_stays_within_a_mebibyte() -> None:
     log = filled(20, size=100_000)
     mark, sizes = log.find(1), []
