@@ -14,9 +14,8 @@ import pathlib
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import novacron_client
@@ -107,22 +106,23 @@ class Bench:
 
     async def rows(self) -> list[Row]:
         """Measure this cloud."""
-        ours = {"address": self.address, "parent": self.parent}
+        access = {"ours": {"address": self.address, "parent": self.parent}}
+        access |= dict.fromkeys(PEERS[self.kind], getattr(self.sandbox, self.kind))
+        async with AsyncExitStack() as stack:
+            listers = {name: await stack.enter_async_context(lister(name, given)) for name, given in access.items()}
+            return await self._measure(listers)
+
+    async def _measure(self, listers: Mapping[str, Lister]) -> list[Row]:
         peers = PEERS[self.kind]
         asked: list[int] = []
 
         async def list_ours() -> float:
             before, calls = cpu(self.pid), self.calls()
-            async with lister("ours", ours) as process:
-                client = await process.list()
+            client = await listers["ours"].list()
             asked.append(self.calls() - calls)
             return client + cpu(self.pid) - before
 
-        async def list_theirs(peer: str) -> float:
-            async with lister(peer, getattr(self.sandbox, self.kind)) as process:
-                return await process.list()
-
-        rivals = {name: partial(list_theirs, name) for name in peers}
+        rivals = {name: listers[name].list for name in peers}
         # The others' first, unmeasured, so that everything is in the replay; ours, so that shapes are known.
         for rival in rivals.values():
             await rival()
