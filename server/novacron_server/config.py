@@ -65,6 +65,7 @@ class ProviderEntry(BaseModel):
     max_staleness: Annotated[float, Field(ge=0)] | None = None
     """Greatest age of an answer in seconds where a request names none; 30 when absent."""
     metrics_daily_budget: Annotated[int, Field(ge=0)] | None = None
+    """Most to spend in a day on reading metrics, in what the cloud bills; when it is spent, reads become rare."""
     metrics_interval: Annotated[float, Field(gt=0)] | None = None
     """Shortest seconds between two reads of a metric."""
     options: dict[str, Any] = Field(default_factory=dict)

@@ -13,7 +13,7 @@ SERIES, SUBSCRIBERS = (10_000, 20_000, 40_000, 80_000), (100, 200, 500, 1000)
 SPAN = 4.0
 AIM = 1.05
 # kB that a subscriber, and a series of one instance each, may take.
-OF_SUBSCRIBER, OF_SERIES = 60, 4
+OF_SUBSCRIBER, OF_SERIES = 60, 6
 
 
 def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float:
