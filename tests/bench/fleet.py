@@ -72,7 +72,8 @@ async def lister(peer: str, access: Mapping[str, Any]) -> AsyncIterator[Lister]:
     try:
         yield Lister(process)
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 
