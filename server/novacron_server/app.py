@@ -5,6 +5,7 @@ async with App(load()) as app:
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -124,8 +125,15 @@ async def serve(config: Config, *, clock: Clock | None = None) -> None:
         await stop.wait()
 
 
+# A page of a cloud's list is some 100,000 objects that live until it is translated. At Python's own thresholds the
+# collector would look through them, and through all that the SDKs have loaded, again and again meanwhile: it took more
+# time than all else.
+COLLECTED_AFTER = (50_000, 20, 20)
+
+
 def run(config: Config) -> None:
     """Set up logs and export, then serve until SIGTERM or SIGINT: what `novacron-cloud serve` does. Blocking."""
+    gc.set_threshold(*COLLECTED_AFTER)
     ends: list[Callable[[], None]] = [observability.setup_logs(config.log_level, config.log_format)]
     try:
         if config.otlp_endpoint:

@@ -106,8 +106,8 @@ class Dispatch:
             facts={"provider": name, "capability": capability},
         )
 
-    async def unary(self, rpc: Rpc, data: bytes, call: Call, metadata: Mapping[str, str]) -> Message:
-        """Answer a read, a write, or the start of an operation."""
+    async def unary(self, rpc: Rpc, data: bytes, call: Call, metadata: Mapping[str, str]) -> Message | bytes:
+        """Answer a read, a write, or the start of an operation; what is serialised already, as bytes."""
         facts: dict[str, str] = {}
         with observed(rpc, call, metadata, facts):
             request = self._admit(rpc, data, facts)
@@ -153,7 +153,7 @@ class Dispatch:
             self._providers.get(provider)
         return request
 
-    async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message:
+    async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
         # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
         if call.deadline is None and rpc.path not in self._owners:
             call = replace(call, deadline=time.monotonic() + READ_LIMIT)
@@ -163,7 +163,7 @@ class Dispatch:
                     return await self._fan_out(rpc, request, call)
                 method = self.method(rpc, request)
                 if rpc.path not in self._owners:
-                    return await self._reads.read(rpc, request, call, method)
+                    return (await self._reads.read(rpc, request, call, method)).data
                 answer: Message = await method(request, call)
                 return answer
         except TimeoutError:
@@ -234,7 +234,7 @@ class Dispatch:
         assert isinstance(answer, Message)
         return answer
 
-    async def _fan_out(self, rpc: Rpc, request: Any, call: Call) -> Message:
+    async def _fan_out(self, rpc: Rpc, request: Any, call: Call) -> bytes:
         """Ask all providers that can for their share of a page, at once; a token holds the token of each.
 
         What could not be read is in `unreachable` with return_partial_success, else its error is the call's.
@@ -245,7 +245,7 @@ class Dispatch:
         )
         answer: Any = rpc.response()
         if not names:
-            return _message(answer)
+            return b""
         share = max(1, page_size(request) // len(names))
         remaining = call.remaining() or READ_LIMIT
         inner = replace(call, deadline=time.monotonic() + remaining - max(MARGIN, remaining * MARGIN_SHARE))
@@ -266,6 +266,7 @@ class Dispatch:
         if all(isinstance(part, InvalidArgument) for part in parts):
             # The request is at fault, not the clouds.
             raise parts[0]
+        elements: list[bytes] = []
         rest: dict[str, str] = {}
         oldest: list[int] = []
         for name, part in zip(names, parts, strict=True):
@@ -274,23 +275,18 @@ class Dispatch:
                     raise part
                 answer.unreachable.append(common_pb2.Unreachable(name=f"providers/{name}", status=to_status(part)))
                 continue
-            if part.next_page_token:
-                rest[name] = part.next_page_token
-            if part.HasField("observe_time"):
-                oldest.append(part.observe_time.ToNanoseconds())
-            answer.MergeFrom(part)
-        answer.ClearField("next_page_token")
-        answer.ClearField("observe_time")
+            elements.append(part.elements)
+            if part.rest.next_page_token:
+                rest[name] = part.rest.next_page_token
+            if part.rest.HasField("observe_time"):
+                oldest.append(part.rest.observe_time.ToNanoseconds())
+            answer.unreachable.MergeFrom(part.rest.unreachable)
         if rest:
             answer.next_page_token = encode_token(request, rest)
         if oldest:
             answer.observe_time.FromNanoseconds(min(oldest))
-        return _message(answer)
-
-
-def _message(answer: Any) -> Message:
-    assert isinstance(answer, Message)
-    return answer
+        serialised: bytes = answer.SerializeToString()
+        return b"".join([*elements, serialised])
 
 
 def _bound(owner: object, rpc: Rpc) -> Method:

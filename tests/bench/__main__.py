@@ -13,10 +13,10 @@ import sys
 import time
 import traceback
 
-from tests.bench import bulk, clouds, fanout, filters, growth, overload, slow, storm, unary, wire
+from tests.bench import bulk, clouds, fanout, filters, fleet, growth, overload, slow, storm, unary, wire
 from tests.bench.table import Row, line, write
 
-MODULES = (fanout, bulk, wire, overload, slow, storm, filters, growth, unary, clouds)
+MODULES = (fanout, bulk, wire, overload, slow, storm, filters, growth, unary, clouds, fleet)
 BENCHES = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 RESULT = pathlib.Path("build/bench.json")
 

@@ -25,7 +25,11 @@ T = TypeVar("T")
 THREADS = 32
 CONNECT_TIMEOUT = 3.0
 
+# Reads a good answer in place of the SDK; None for what it cannot read.
+Reader = Callable[[bytes], dict[str, Any] | None]
+
 _read_timeout: ContextVar[float] = ContextVar("read_timeout")
+_reader: ContextVar[Reader | None] = ContextVar("reader", default=None)
 
 
 class Client:
@@ -55,8 +59,9 @@ class Client:
         *,
         mutates: bool = False,
         once: bool = False,
+        reader: Reader | None = None,
     ) -> Any:
-        """Call `action` ("ec2.DescribeInstances") in a region; return the SDK's answer.
+        """Call `action` ("ec2.DescribeInstances") in a region; return the SDK's answer, or what `reader` makes of it.
 
         A change (`mutates`) carries a ClientToken, or has no further effect when it is repeated, or says `once`: then
         it is not repeated after a lost answer. Raises CloudError.
@@ -73,6 +78,7 @@ class Client:
 
         async def attempt(timeout: float) -> Any:
             _read_timeout.set(timeout)
+            _reader.set(reader)
             return await self._threads.run(send)
 
         return await self._callers.of(region).call(action, attempt, call, mutates=mutates, once=once, family=action)
@@ -210,13 +216,27 @@ class _Found:
 def _session(config: Config) -> Session:
     """A session whose search for credentials asks once; the SDK would ask some sources again by itself."""
     from botocore.credentials import ContainerProvider
+    from botocore.parsers import EC2QueryParser, ResponseParserFactory
     from botocore.session import Session
     from botocore.utils import ContainerMetadataFetcher
 
     class Once(ContainerMetadataFetcher):
         RETRY_ATTEMPTS, SLEEP_TIME = 1, 0
 
+    class Ec2Parser(EC2QueryParser):
+        def parse(self, response: Any, shape: Any) -> Any:
+            reader = _reader.get()
+            found = reader(response["body"]) if reader and response["status_code"] == 200 else None
+            if found is None:
+                return super().parse(response, shape)
+            return {**found, "ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": dict(response["headers"])}}
+
+    class Parsers(ResponseParserFactory):
+        def create_parser(self, protocol_name: str) -> Any:
+            return Ec2Parser() if protocol_name == "ec2" else super().create_parser(protocol_name)
+
     session = Session()
+    session.register_component("response_parser_factory", Parsers())
     session.set_config_variable("metadata_service_num_attempts", 1)
     # Also for the clients that sources make for themselves, as web identity does.
     session.set_default_client_config(config)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from google.protobuf import struct_pb2
 from novacron.cloud.v1 import common_pb2, compute_pb2, provider_service_pb2
 
-from novacron_providers.aws import instances
-from novacron_providers.aws.client import Client
+from novacron_providers.aws import described, instances
+from novacron_providers.aws.client import Client, Reader
 from novacron_providers.aws.instance_types import InstanceTypes
 from novacron_providers.aws.regions import Regions
 from novacron_providers.contract.call import Call
@@ -112,11 +112,13 @@ class Fleet:
         parameters = _parameters(request.provider_options, filters or [])
         if filters is None:
             regions = ()
+        # What the caller wants to see whole is read whole.
+        reader = None if request.include_provider_data else described.read
         observed = self._clock.time()
 
         async def fetch(region: str, token: str, wanted: int) -> NativePage[compute_pb2.Instance]:
             size = {"MaxResults": max(_FEWEST, min(_MOST, wanted)), **({"NextToken": token} if token else {})}
-            answer = await self._describe(region, {**parameters, **size}, call)
+            answer = await self._describe(region, {**parameters, **size}, call, reader=reader)
             shapes = await self._types.known(region, {raw["InstanceType"] for raw in answer["Instances"]}, call)
 
             def translate() -> list[compute_pb2.Instance]:
@@ -160,9 +162,11 @@ class Fleet:
         raw: InstanceTypeDef = found["Instances"][0]
         return raw
 
-    async def _describe(self, region: str, parameters: dict[str, Any], call: Call) -> dict[str, Any]:
+    async def _describe(
+        self, region: str, parameters: dict[str, Any], call: Call, *, reader: Reader | None = None
+    ) -> dict[str, Any]:
         """DescribeInstances without the reservations, which say nothing here."""
-        answer = await self._client.call("ec2.DescribeInstances", region, call, parameters)
+        answer = await self._client.call("ec2.DescribeInstances", region, call, parameters, reader=reader)
         found = [raw for reservation in answer["Reservations"] for raw in reservation["Instances"]]
         return {"Instances": found, "NextToken": answer.get("NextToken", "")}
 

@@ -159,12 +159,15 @@ def _times(instance: compute_pb2.Instance, raw: InstanceTypeDef) -> None:
     ]
     launched = raw.get("LaunchTime")
     known = [time for time in (launched, *attached) if time]
+    # EC2's times have no parts of a second.
     if known:
-        instance.create_time.FromDatetime(min(known))
+        instance.create_time.seconds = int(min(known).timestamp())
     if launched:
-        instance.start_time.FromDatetime(launched)
+        instance.start_time.seconds = int(launched.timestamp())
+    if instance.state not in (compute_pb2.INSTANCE_STATE_DELETING, compute_pb2.INSTANCE_STATE_DELETED):
+        return
     ended = re.search(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)", raw.get("StateTransitionReason", ""))
-    if ended and instance.state in (compute_pb2.INSTANCE_STATE_DELETING, compute_pb2.INSTANCE_STATE_DELETED):
+    if ended:
         instance.delete_time.FromDatetime(datetime.fromisoformat(ended[1]).replace(tzinfo=UTC))
 
 

@@ -180,9 +180,21 @@ class Client:
             raise ProviderError("a link of Azure's leads out of the subscription; it is not followed")
         return await self._request("GET", url, call)
 
-    async def pages(self, path: str, version: str, call: Call) -> list[Any]:
+    async def machines(self, call: Call, link: str, parameters: Mapping[str, str]) -> Any:
+        """One page of the list of machines, the one at `link`, as JSON: the SDK would take most of the time for it.
+
+        Raises CloudError.
+        """
+        if not link:
+            path = f"/subscriptions/{self.subscription}/providers/Microsoft.Compute/virtualMachines"
+            return (await self.arm("GET", path, COMPUTE, call, parameters=parameters)).body
+        if not self._ours(link):
+            raise PageTokenInvalid("page_token leads out of the subscription; start the list again", field="page_token")
+        return (await self.follow(link, call)).body
+
+    async def pages(self, path: str, version: str, call: Call, **parameters: str) -> list[Any]:
         """All items of a list of Resource Manager; raises CloudError."""
-        answer = await self.arm("GET", path, version, call)
+        answer = await self.arm("GET", path, version, call, parameters=parameters)
         found = list(answer.body["value"])
         while link := answer.body.get("nextLink"):
             answer = await self.follow(link, call)
@@ -327,12 +339,12 @@ class Client:
         transport = self._transport(session)
         credential = self._credential(transport)
 
-        def chain() -> list[Any]:
+        def chain(*decoding: Any) -> list[Any]:
             # No retries, they are the caller's; no redirects, they would carry the token away.
             return [
                 policies.RequestIdPolicy(),
                 policies.UserAgentPolicy("novacron-cloud"),
-                policies.ContentDecodePolicy(),
+                *decoding,
                 AsyncARMChallengeAuthenticationPolicy(credential, f"{self._at.arm}/.default"),
                 policies.CustomHookPolicy(),
             ]
@@ -341,13 +353,14 @@ class Client:
             session=session,
             transport=transport,
             credential=credential,
+            # Of these answers the JSON is read once, by us.
             arm=AsyncARMPipelineClient(base_url=self._at.arm, policies=chain(), transport=transport),
             compute=ComputeManagementClient(
                 credential,
                 self.subscription,
                 base_url=self._at.arm,
                 credential_scopes=[f"{self._at.arm}/.default"],
-                policies=chain(),
+                policies=chain(policies.ContentDecodePolicy()),
                 transport=transport,
             ),
         )

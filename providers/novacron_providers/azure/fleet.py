@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from google.protobuf import struct_pb2
 from novacron.cloud.v1 import common_pb2, compute_pb2, provider_service_pb2
 
 from novacron_providers.azure import instances
+from novacron_providers.azure.around import Around, Arounds
 from novacron_providers.azure.client import NETWORK, Client
 from novacron_providers.azure.instance_types import InstanceTypes
 from novacron_providers.azure.regions import Regions
@@ -70,6 +72,7 @@ class Fleet:
     def __init__(self, client: Client, regions: Regions, types: InstanceTypes, provider: str, clock: Clock) -> None:
         self._client, self._regions, self._types = client, regions, types
         self._provider, self._clock = provider, clock
+        self._arounds = Arounds(client, clock)
 
     def ref(self, place: Place, region: str) -> common_pb2.ResourceRef:
         """Pointer to an instance."""
@@ -103,7 +106,7 @@ class Fleet:
         raw = await self.must_find(place, call)
         if raw["location"] not in await self._regions.usable(call):
             raise place.missing()
-        size = (raw["properties"].get("hardwareProfile") or {}).get("vmSize", "")
+        size = instances.size_of(raw)
         cards = [card for card in await self.cards(raw, call) if card is not None]
         return instances.translate(
             raw,
@@ -134,40 +137,27 @@ class Fleet:
         regions = set(await self._regions.asked(request.regions, query, call))
         options = _options(request.provider_options)
         observed = self._clock.time()
-        # Read with the first page of this answer, for all its pages: Azure pages each list in its own way.
-        others: list[dict[str, Any]] = []
 
         async def fetch(_: str, token: str, wanted: int) -> NativePage[compute_pb2.Instance]:
-            reads: list[Callable[[], Awaitable[dict[str, Any]]]] = [
-                lambda: self._machines(token, options, call),
-                lambda: self._power(call),
-                lambda: self._subscription("networkInterfaces", call),
-                lambda: self._subscription("publicIPAddresses", call),
+            nonlocal observed
+            id_, _, link = token.partition(" ")
+            around = self._arounds.of(id_)
+            machines = asyncio.ensure_future(self._client.machines(call, link, options))
+            try:
+                around = around or await self._arounds.read(call)
+                page = await machines
+            finally:
+                machines.cancel()
+            observed = min(observed, around.observed)
+            found = [raw for raw in page["value"] if raw["location"] in regions]
+            shapes = await self._shapes(found, call)
+            next_link = page.get("nextLink")
+            if not next_link:
+                self._arounds.done(around.id)
+            translated = [
+                self._translate(raw, around, shapes, with_data=request.include_provider_data) for raw in found
             ]
-            page, *read = await each(reads[:1] if others else reads, lambda read: read())
-            others.extend(read)
-            power, cards, addresses = others
-            ips = {id_: raw["properties"].get("ipAddress") for id_, raw in addresses.items()}
-            found = []
-            for raw in page["value"]:
-                if raw["location"] not in regions:
-                    continue
-                # A machine that came after the list of powers was read has none there.
-                raw["properties"]["instanceView"] = power.get(raw["id"].lower(), {})
-                size = (raw["properties"].get("hardwareProfile") or {}).get("vmSize", "")
-                shapes = await self._types.known(raw["location"], [size], call)
-                found.append(
-                    instances.translate(
-                        raw,
-                        provider=self._provider,
-                        observed=observed,
-                        shape=shapes.get(size),
-                        cards=[cards[c["id"].lower()] for c in instances.cards_of(raw) if c["id"].lower() in cards],
-                        addresses={id_: ip for id_, ip in ips.items() if ip},
-                        with_data=request.include_provider_data,
-                    )
-                )
-            return NativePage(found, page.get("nextLink") or "")
+            return NativePage(translated, f"{around.id} {next_link}" if next_link else "")
 
         page = await read_page(request, self._provider, [""] if regions else [], fetch, query.matches)
         answer = provider_service_pb2.ListInstancesResponse(
@@ -176,31 +166,37 @@ class Fleet:
         answer.observe_time.FromNanoseconds(round(observed * 1e9))
         return answer
 
-    async def _machines(self, page: str, options: dict[str, Any], call: Call) -> dict[str, Any]:
-        """One page of Azure's list of machines."""
-        answer = await self._client.compute("virtual_machines.list_all", call, page=page, **options)
-        body: dict[str, Any] = answer.body
-        return body
+    def _translate(
+        self,
+        raw: Any,
+        around: Around,
+        shapes: Mapping[tuple[str, str], compute_pb2.InstanceType],
+        *,
+        with_data: bool,
+    ) -> compute_pb2.Instance:
+        # A machine that came after the list of powers was read has none there.
+        raw["properties"]["instanceView"] = around.power.get(raw["id"].lower(), {})
+        ids = (card["id"].lower() for card in instances.cards_of(raw))
+        return instances.translate(
+            raw,
+            provider=self._provider,
+            observed=around.observed,
+            shape=shapes.get((raw["location"], instances.size_of(raw))),
+            cards=[around.cards[id_] for id_ in ids if id_ in around.cards],
+            addresses=around.addresses,
+            with_data=with_data,
+        )
 
-    async def _power(self, call: Call) -> dict[str, Any]:
-        """Instance views of all machines of the subscription, by lower-cased ARM id."""
-        found: dict[str, Any] = {}
-        page = ""
-        while True:
-            answer = await self._client.compute("virtual_machines.list_all", call, page=page, status_only="true")
-            for raw in answer.body["value"]:
-                found[raw["id"].lower()] = (raw.get("properties") or {}).get("instanceView") or {}
-            page = answer.body.get("nextLink") or ""
-            if not page:
-                return found
-
-    async def _subscription(self, kind: str, call: Call) -> dict[str, Any]:
-        """All network resources of a kind, by lower-cased ARM id; none when the credentials may not read them."""
-        path = f"/subscriptions/{self._client.subscription}/providers/Microsoft.Network/{kind}"
-        try:
-            return {raw["id"].lower(): raw for raw in await self._client.pages(path, NETWORK, call)}
-        except PermissionMissing:
-            return {}
+    async def _shapes(self, machines: Sequence[Any], call: Call) -> dict[tuple[str, str], compute_pb2.InstanceType]:
+        """Types of machines, by region and name."""
+        sizes: dict[str, set[str]] = {}
+        for raw in machines:
+            sizes.setdefault(raw["location"], set()).add(instances.size_of(raw))
+        return {
+            (region, name): shape
+            for region, names in sizes.items()
+            for name, shape in (await self._types.known(region, names, call)).items()
+        }
 
     async def _addresses(self, cards: list[Any], call: Call) -> dict[str, str]:
         """Public addresses of cards, by lower-cased ARM id."""
@@ -223,7 +219,7 @@ def addresses_of(card: Mapping[str, Any]) -> list[str]:
 
 
 def _options(options: struct_pb2.Struct) -> dict[str, Any]:
-    """The caller's parameters of Azure's list, as the SDK calls them."""
+    """The caller's parameters of Azure's list."""
     parameters = from_struct(options)
     for key, value in parameters.items():
         if key not in _LIST_OPTIONS or not isinstance(value, str):
@@ -231,4 +227,4 @@ def _options(options: struct_pb2.Struct) -> dict[str, Any]:
                 f"Azure's list takes no {key!r} from provider_options; it takes the text {', '.join(_LIST_OPTIONS)}",
                 field=_OPTIONS,
             )
-    return {key.lstrip("$"): value for key, value in parameters.items()}
+    return parameters

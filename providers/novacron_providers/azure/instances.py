@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from novacron_providers.contract.errors import CapacityUnavailable, CloudError, 
 from novacron_providers.contract.names import ResourceName
 from novacron_providers.kit.escape import to_struct
 from novacron_providers.kit.states import instance_state
+from novacron_providers.kit.times import set_time
 
 # Tags of ours: the name for people, and the operation that made a resource.
 NAME_TAG, OPERATION_TAG = "novacron-name", "novacron-operation"
@@ -63,6 +63,11 @@ def provisioning_of(raw: Mapping[str, Any]) -> str:
 def power_of(raw: Mapping[str, Any]) -> str:
     """ "running", "stopped", "deallocated" and so on; empty when Azure does not tell."""
     return next((code.partition("/")[2] for code in _codes(raw) if code.startswith("PowerState/")), "")
+
+
+def size_of(raw: Mapping[str, Any]) -> str:
+    """Name of its size; empty when Azure does not tell."""
+    return (raw["properties"].get("hardwareProfile") or {}).get("vmSize") or ""
 
 
 def word_of(raw: Mapping[str, Any]) -> str:
@@ -168,7 +173,7 @@ def translate(
         zone=next(iter(raw.get("zones") or []), ""),
         tags=tags,
         state_reason=reason,
-        instance_type=(properties.get("hardwareProfile") or {}).get("vmSize"),
+        instance_type=size_of(raw),
         image=_image(provider, storage.get("imageReference") or {}),
         public_ips=[ip for interface in interfaces for ip in interface.public_ips],
         private_ips=[ip for interface in interfaces for ip in interface.private_ips],
@@ -183,10 +188,10 @@ def translate(
         instance.vcpus, instance.memory_bytes = shape.vcpus, shape.memory_bytes
         instance.architecture = shape.architecture
     if created := properties.get("timeCreated"):
-        instance.create_time.FromJsonString(_rfc3339(created))
+        set_time(instance.create_time, created)
     for status in _statuses(raw):
         if status.get("code") == "PowerState/running" and status.get("time"):
-            instance.start_time.FromJsonString(_rfc3339(status["time"]))
+            set_time(instance.start_time, status["time"])
     instance.observe_time.FromNanoseconds(round(observed * 1e9))
     if with_data:
         instance.provider_data.CopyFrom(to_struct(raw))
@@ -226,8 +231,3 @@ def _statuses(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _codes(raw: Mapping[str, Any]) -> list[str]:
     return [status.get("code", "") for status in _statuses(raw)]
-
-
-def _rfc3339(text: str) -> str:
-    """Azure has seven digits of a second, and often no zone, where UTC is meant."""
-    return text if re.search(r"(Z|[+-]\d\d:\d\d)$", text) else f"{text}Z"

@@ -12,6 +12,7 @@ from novacron_providers.contract.names import ResourceName
 from novacron_providers.gcp.regions import region_of
 from novacron_providers.kit.escape import to_struct
 from novacron_providers.kit.states import instance_state
+from novacron_providers.kit.times import set_time
 
 # The label of ours: the operation that made a machine. Its name for people is the description.
 OPERATION_LABEL = "novacron-operation"
@@ -143,9 +144,9 @@ def translate(
         instance.vcpus, instance.memory_bytes = shape.vcpus, shape.memory_bytes
         instance.architecture = instance.architecture or shape.architecture
     if created := raw.get("creationTimestamp"):
-        instance.create_time.FromJsonString(created)
+        set_time(instance.create_time, created)
     if started := raw.get("lastStartTimestamp"):
-        instance.start_time.FromJsonString(started)
+        set_time(instance.start_time, started)
     instance.observe_time.FromNanoseconds(round(observed * 1e9))
     if with_data:
         instance.provider_data.CopyFrom(to_struct(_shown(raw)))

@@ -89,8 +89,8 @@ class GrpcDoor:
             return grpc.unary_stream_rpc_method_handler(self._streaming(rpc), None, _serialized)
         return grpc.unary_unary_rpc_method_handler(self._answering(rpc), None, _serialized)
 
-    def _answering(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[Message]]:
-        async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> Message:
+    def _answering(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[Message | bytes]]:
+        async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> Message | bytes:
             try:
                 return await self._dispatch.unary(rpc, data, self._call(rpc, context), _metadata(context))
             except Exception as error:  # noqa: BLE001  # the door is where every error becomes a status

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from google.protobuf.message import Message
@@ -33,6 +33,9 @@ GATHER = 0.1
 # A read shares one that is under way if that has at least this part of its time.
 ENOUGH = 0.8
 
+# Fields of a response that are not what was asked for.
+REST = frozenset(("next_page_token", "observe_time", "unreachable"))
+
 Method = Callable[[Any, Call], Awaitable[Message]]
 
 
@@ -44,11 +47,43 @@ def max_staleness(request: Any, config: provider_pb2.ProviderConfig) -> float:
     return MAX_STALENESS
 
 
+class Answer(NamedTuple):
+    """An answer, serialised once for all who get it. It is shared: not to be written to.
+
+    Attributes:
+        elements: What was asked for: the elements of a list, serialised; those of pages joined are those of one page.
+        rest: Whatever else there is of a list: page token, observe time, what could not be reached.
+        partial: Whether something could not be reached.
+    """
+
+    elements: bytes
+    rest: Message
+    partial: bool
+
+    @classmethod
+    def of(cls, message: Message) -> "Answer":
+        """Take a message apart, which is no message of anybody else's."""
+        rest = type(message)()
+        for field, value in message.ListFields():
+            if field.name == "next_page_token":
+                setattr(rest, field.name, value)
+            elif field.name in REST:
+                getattr(rest, field.name).MergeFrom(value)
+        for name in REST.intersection(message.DESCRIPTOR.fields_by_name.keys()):
+            message.ClearField(name)
+        return cls(message.SerializeToString(), rest, bool(getattr(rest, "unreachable", ())))
+
+    @property
+    def data(self) -> bytes:
+        """The whole message, serialised."""
+        return self.elements + self.rest.SerializeToString()
+
+
 @dataclass(slots=True)
 class _Kept:
-    """An answer, when it was asked for, and its bytes."""
+    """An answer, when it was asked for, and its size in bytes."""
 
-    answer: Message
+    answer: Answer
     asked: float
     size: int
 
@@ -62,9 +97,9 @@ class _Flight:
         self.asked: float | None = None
         self.changes = 0
         self._waiting = 0
-        self._task: asyncio.Task[Message] | None = None
+        self._task: asyncio.Task[Answer] | None = None
 
-    def start(self, run: Coroutine[None, None, Message]) -> None:
+    def start(self, run: Coroutine[None, None, Answer]) -> None:
         """Begin; the deadline is that of `run`."""
         self._task = asyncio.create_task(run)
 
@@ -83,7 +118,7 @@ class _Flight:
         assert self._task is not None
         await asyncio.wait([self._task], timeout=seconds)
 
-    async def answer(self) -> Message:
+    async def answer(self) -> Answer:
         """What it ends with; an error is a copy, so that nobody writes on that of another."""
         assert self._task is not None
         self._waiting += 1
@@ -106,7 +141,7 @@ class _Shelf:
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._size = 0
 
-    def get(self, key: bytes, oldest: float) -> Message | None:
+    def get(self, key: bytes, oldest: float) -> Answer | None:
         """An answer that was not asked for before `oldest`."""
         kept = self._kept.get(key)
         if kept is None or kept.asked < oldest:
@@ -114,10 +149,10 @@ class _Shelf:
         self._kept.move_to_end(key)
         return kept.answer
 
-    def put(self, key: bytes, answer: Message, asked: float) -> None:
+    def put(self, key: bytes, answer: Answer, asked: float) -> None:
         """Keep an answer; what was used longest ago makes room."""
         self._drop(key)
-        kept = self._kept[key] = _Kept(answer, asked, len(key) + answer.ByteSize())
+        kept = self._kept[key] = _Kept(answer, asked, len(key) + len(answer.elements) + answer.rest.ByteSize())
         self._size += kept.size
         while len(self._kept) > ANSWERS or self._size > BYTES:
             self._drop(next(iter(self._kept)))
@@ -145,11 +180,11 @@ class Reads:
         self.recent = Recent(clock)
         self._shelves: WeakKeyDictionary[Connection, _Shelf] = WeakKeyDictionary()
 
-    async def read(self, rpc: Rpc, request: Any, call: Call, method: Method) -> Message:
+    async def read(self, rpc: Rpc, request: Any, call: Call, method: Method) -> Answer:
         """The answer of `method`, an RPC of the connection of the provider that the request names.
 
-        It is at most as old as request or configuration allow, and shared: not to be written to. The call has a
-        deadline. Raises what the method raises; errors are shared by those who wait, and not kept.
+        It is at most as old as request or configuration allow. The method gives a message of its own each time. The
+        call has a deadline. Raises what the method raises; errors are shared by those who wait, and not kept.
         """
         assert call.deadline is not None, "reads have a limit"
         name = provider_of(getattr(request, "name", "") or request.parent)
@@ -183,17 +218,17 @@ class Reads:
         flight: _Flight,
         before: _Flight | None,
         ask: Callable[[], Awaitable[Message]],
-    ) -> Message:
+    ) -> Answer:
         try:
             if before is not None:
                 await before.over(GATHER)
             flight.asked, flight.changes = self._clock.monotonic(), shelf.changes
-            answer = await ask()
+            answer = Answer.of(await ask())
         finally:
             if shelf.flights.get(key) is flight:
                 del shelf.flights[key]
         # An answer to which a region is missing is in part an error.
-        if flight.changes == shelf.changes and not getattr(answer, "unreachable", ()):
+        if flight.changes == shelf.changes and not answer.partial:
             shelf.put(key, answer, flight.asked)
         return answer
 

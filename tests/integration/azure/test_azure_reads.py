@@ -205,6 +205,15 @@ async def test_a_subscription_is_listed_in_as_few_calls_as_there_are(compute: Co
         if not request.page_token:
             break
     assert sorted(seen) == sorted(everything) and len(set(seen)) == 160
+    # Whatever the pages are: the cards are read with the first.
+    before = sandbox.state(cloud="azure")["calls"]
+    request = pb.ListInstancesRequest(parent=PARENT, page_size=100)
+    page = await compute.list_instances(request, Call())
+    request.page_token = page.next_page_token
+    assert len(page.instances) + len((await compute.list_instances(request, Call())).instances) == 160
+    after = sandbox.state(cloud="azure")["calls"]
+    assert after["NetworkInterfaces_ListAll"] - before["NetworkInterfaces_ListAll"] == 2
+    assert after["VirtualMachines_ListAll"] - before["VirtualMachines_ListAll"] == 4
     here = pb.ListInstancesRequest(parent=PARENT, page_size=1000, regions=["northeurope"])
     assert len((await compute.list_instances(here, Call())).instances) == 80
 
@@ -219,7 +228,7 @@ async def test_a_page_token_leads_nowhere_else(compute: Compute, sandbox: Sandbo
         f"{sandbox.azure['endpoint']}@evil.example/subscriptions/{subscription}/x",
         "nonsense",
     ):
-        request.page_token = encode_token(request, ["", link, 0])
+        request.page_token = encode_token(request, ["", f"1 {link}", 0])
         with pytest.raises(PageTokenInvalid):
             await compute.list_instances(request, Call())
 

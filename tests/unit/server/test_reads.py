@@ -168,8 +168,9 @@ async def test_a_read_under_way_at_a_change_serves_who_came_before_it_alone(desk
     after = desk.list()
     await desk.settle()
     desk.cloud.open.set()
-    assert not (await before).instances
-    assert [i.native_id for i in (await after).instances] == ["new"]
+    assert not (await before).elements
+    found = pb.ListInstancesResponse.FromString((await after).data)
+    assert [instance.native_id for instance in found.instances] == ["new"]
     # It is the later one that is kept.
     assert await desk.list() is await after
     assert desk.cloud.asked["list"] == 2
@@ -245,7 +246,7 @@ async def test_an_answer_to_which_a_region_is_missing_is_not_kept(desk: Desk) ->
     desk.cloud.unreachable = [common_pb2.Unreachable(name="providers/one/regions/west")]
     await desk.list(return_partial_success=True)
     desk.cloud.unreachable = []
-    assert not (await desk.list(return_partial_success=True)).unreachable
+    assert not (await desk.list(return_partial_success=True)).partial
     await desk.list(return_partial_success=True)
     assert desk.cloud.asked["list"] == 2
 

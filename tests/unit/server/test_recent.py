@@ -37,8 +37,7 @@ class Desk:
         request = pb.ListInstancesRequest(parent="providers/one", **fields)
         request.max_staleness.SetInParent()
         answer = await self.reads.read(RPCS["ListInstances"], request, self._call(), self.cloud.list_instances)
-        assert isinstance(answer, pb.ListInstancesResponse)
-        return answer
+        return pb.ListInstancesResponse.FromString(answer.data)
 
     async def listed(self, **fields: Any) -> list[str]:
         """Ids on all pages, in order; no page holds more than it may."""
@@ -56,8 +55,7 @@ class Desk:
         request = pb.GetInstanceRequest(name=self.cloud.instance(native_id).name)
         request.max_staleness.SetInParent()
         answer = await self.reads.read(RPCS["GetInstance"], request, self._call(), self.cloud.get_instance)
-        assert isinstance(answer, pb.GetInstanceResponse)
-        return answer.instance
+        return pb.GetInstanceResponse.FromString(answer.data).instance
 
     def ended(self, verb: str, native_id: str, end: str = "SUCCEEDED", **more: Any) -> compute_pb2.Instance:
         """An operation has ended so; gives the instance as it was then."""
