@@ -12,7 +12,7 @@ from novacron_client import Client
 
 from tests.faults import counts
 from tests.faults.history import History
-from tests.faults.proof import Form, Row, at_least, at_most, exactly
+from tests.faults.proof import QUICK, Form, Row, at_least, at_most, exactly
 from tests.faults.proxy import mix
 from tests.faults.stage import Stage, connected, stage
 from tests.faults.workload import change, names_of, read_all, request_ids
@@ -20,6 +20,9 @@ from tests.faults.workload import change, names_of, read_all, request_ids
 CLOUDS = ("aws", "azure", "gcp")
 SHARE = 0.2
 SUCCESS, PER_CALL = 99.9, 1.35
+# A thousand calls cannot tell 99.9 %: of them six fail by chance once in 1,700 runs. Three attempts in place of five,
+# or a fault that is not repeated, fail more.
+SUCCESS_OF_QUICK = 99.4
 # Clouds' own rates and back-off pass so much faster; attempts and deadlines are on the machine's clock.
 RATE = 20.0
 FLEET = 48
@@ -50,7 +53,7 @@ async def _cloud(at: Stage, client: Client, cloud: str, form: Form) -> list[Row]
     reads = await read_all(client, names, count, workers=WORKERS)
     load = f"{cloud}, {form.calls:,} calls for {count:,} reads, {SHARE:.0%} faults, seed {form.seed}"
     rows = [
-        at_least("reads that succeed", load, reads.share, SUCCESS, " %"),
+        at_least("reads that succeed", load, reads.share, SUCCESS_OF_QUICK if form is QUICK else SUCCESS, " %"),
         at_most("requests per call", load, proxy.requests / count / usual, PER_CALL),
     ]
     print(f"{load}: {reads.rate:.0f} reads/s, p99 {reads.within(0.99):.2f} s")

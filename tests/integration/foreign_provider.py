@@ -113,6 +113,7 @@ class Toy(Connection, Compute, Metrics):
         if not request.allow_missing:
             self._id(request.name)
         made = parse(request.name, "instances", 2).parts[1]
+        op.target(common_pb2.ResourceRef(name=request.name, type=common_pb2.RESOURCE_TYPE_INSTANCE))
 
         async def throw_away(token: str) -> str:
             self._machines.pop(made, None)

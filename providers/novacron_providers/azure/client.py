@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from novacron_providers.azure.auth import Auth
+from novacron_providers.azure.endpoints import IMDS, PUBLIC, Endpoints
 from novacron_providers.azure.errors import classify, retry_after
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError, PageTokenInvalid, ProviderError
@@ -34,41 +35,8 @@ CONNECTIONS = 32
 COMPUTE, NETWORK, GROUPS, SUBSCRIPTIONS = "2024-07-01", "2024-03-01", "2024-07-01", "2022-12-01"
 _VERSIONS = {"virtual_machines": COMPUTE, "virtual_machine_images": COMPUTE, "images": COMPUTE}
 _FAMILIES = {"GET": "read", "DELETE": "delete"}
-_IMDS = "http://169.254.169.254"
 
 _attempt_timeout: ContextVar[float] = ContextVar("attempt_timeout", default=CONNECT_TIMEOUT)
-
-
-class Endpoints(NamedTuple):
-    """Where the parts of Azure are; empty ones are those of Azure's public cloud.
-
-    Attributes:
-        arm: Resource Manager.
-        authority: Microsoft Entra.
-        metrics: Azure Monitor's metrics; "{region}" in it is replaced.
-        custom: Where custom metrics are written; "{region}" in it is replaced.
-        logs: Log Analytics.
-        imds: The machine's metadata service.
-        ca_file: Certificates to trust in place of the machine's.
-    """
-
-    arm: str = ""
-    authority: str = ""
-    metrics: str = ""
-    custom: str = ""
-    logs: str = ""
-    imds: str = ""
-    ca_file: str = ""
-
-
-_PUBLIC = Endpoints(
-    arm="https://management.azure.com",
-    authority="https://login.microsoftonline.com",
-    metrics="https://{region}.metrics.monitor.azure.com",
-    custom="https://{region}.monitoring.azure.com",
-    logs="https://api.loganalytics.io",
-    imds=_IMDS,
-)
 
 
 class Answer(NamedTuple):
@@ -111,7 +79,7 @@ class Client:
         self.subscription = subscription
         self._callers, self._auth = callers, auth
         given = endpoints._asdict()
-        self._at = Endpoints(**{key: (given[key] or value).rstrip("/") for key, value in _PUBLIC._asdict().items()})
+        self._at = Endpoints(**{key: (given[key] or value).rstrip("/") for key, value in PUBLIC._asdict().items()})
         self._lock = asyncio.Lock()
         self._opened: _Opened | None = None
         self._metrics: dict[str, MetricsClient] = {}
@@ -375,8 +343,8 @@ class Client:
             async def send(self, request: Any, **config: Any) -> Any:
                 timeout = _attempt_timeout.get()
                 config.update(connection_timeout=min(CONNECT_TIMEOUT, timeout), read_timeout=timeout)
-                if request.url.startswith(f"{_IMDS}/"):
-                    request.url = imds + request.url.removeprefix(_IMDS)
+                if request.url.startswith(f"{IMDS}/"):
+                    request.url = imds + request.url.removeprefix(IMDS)
                 return await super().send(request, **config)
 
         return Transport(session=session, session_owner=False)
