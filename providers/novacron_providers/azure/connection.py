@@ -7,9 +7,10 @@ from typing import Any
 from novacron.cloud.v1 import provider_pb2
 
 from novacron_providers.azure.auth import Auth
-from novacron_providers.azure.client import SUBSCRIPTIONS, Client, Endpoints
+from novacron_providers.azure.client import SUBSCRIPTIONS, Client
 from novacron_providers.azure.compute import VirtualMachines
 from novacron_providers.azure.custom import CustomMonitor
+from novacron_providers.azure.endpoints import Endpoints
 from novacron_providers.azure.metrics import Monitor
 from novacron_providers.azure.rates import RATES
 from novacron_providers.azure.regions import Regions
