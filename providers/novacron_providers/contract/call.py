@@ -117,7 +117,7 @@ class Op(Protocol):
     def target(self, ref: common_pb2.ResourceRef) -> None:
         """Tell what exists in the cloud because of this operation, as soon as the cloud has named it.
 
-        What is about to be deleted is told too, before it goes: lists of the cloud that still have it are then corrected.
+        What is about to be deleted is told too, before it goes: lists that still have it are then corrected.
         The first one with a name is what the operation is about: the step before and all after it work on that. One
         without a name is known by its native_id.
         """
