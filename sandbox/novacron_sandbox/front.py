@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Front:
-    """The front of one cloud: its hooks are state, reset, fault and seed.
+    """The front of one cloud: its hooks are state, reset, fault, mend and seed.
 
     `reset` empties the cloud, `seed` makes a number of machines in one of `regions` and returns their ids; both are
     called with `gate` held, because the resources of a cloud are not made for threads. `more` are kinds of faults that
@@ -37,6 +37,7 @@ class Front:
             "state": self._state,
             "reset": self._reset,
             "fault": self._fault,
+            "mend": self._mend,
             "seed": self._seed,
         }
         if name not in hooks:
@@ -80,6 +81,10 @@ class Front:
 
     def _fault(self, **asked: Any) -> dict[str, Any]:
         self.faults.add(Fault(**asked))
+        return {}
+
+    def _mend(self) -> dict[str, Any]:
+        self.faults.clear()
         return {}
 
     def _seed(self, count: int, region: str = "") -> dict[str, Any]:

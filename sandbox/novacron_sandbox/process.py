@@ -140,6 +140,10 @@ class Sandbox:
         asked: dict[str, Any] = {"action": action, "kind": kind, "count": count, "after": after}
         self._hook(cloud, "fault", asked if seconds is None else {**asked, "seconds": seconds})
 
+    def mend(self, *, cloud: str = "aws") -> None:
+        """Forget the faults that are still to come."""
+        self._hook(cloud, "mend", {})
+
     def seed(self, count: int, *, region: str | None = None, cloud: str = "aws") -> list[str]:
         """Create a fleet of `count` running instances with three hours of history and more; returns their ids.
 

@@ -150,6 +150,8 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
             try:
                 for request_id in self.names:
                     self._end(request_id)
+                # What is left of the faults is not for those who count.
+                world.sandbox.mend()
                 made = Counter(found.request for found in counts.made(world.sandbox, "aws"))
                 for request_id, operation in self.ended.items():
                     count = made[request_id]
