@@ -26,6 +26,13 @@ class Rate(NamedTuple):
     per_second: float
 
 
+class _Waiter(NamedTuple):
+    """Who waits for a turn, and until when it is of use, on the clock's monotonic(); False says that none will be."""
+
+    turn: asyncio.Future[bool]
+    until: float
+
+
 class Pace:
     """Hands out turns to call one family of a cloud's API in one region: first to what is urgent, then in order.
 
@@ -47,12 +54,12 @@ class Pace:
         # Times of the last second: turns, and those of them that were one too many.
         self._given: deque[float] = deque()
         self._refused: deque[float] = deque()
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._others: deque[asyncio.Future[None]] = deque()
+        self._urgent: deque[_Waiter] = deque()
+        self._others: deque[_Waiter] = deque()
         self._usher: asyncio.Task[None] | None = None
 
     async def turn(self, at_most: float, *, urgent: bool) -> bool:
-        """Wait for a turn; False, at once and without one, when it is more than `at_most` seconds away as it stands."""
+        """Wait for a turn; False, without one, as soon as it is more than `at_most` seconds away from now."""
         self._refill()
         ahead = len(self._urgent) + (0 if urgent else len(self._others))
         if self._tokens >= 1.0 and not ahead:
@@ -61,20 +68,21 @@ class Pace:
         if (1.0 + ahead - self._tokens) / self.per_second > at_most:
             return False
         line = self._urgent if urgent else self._others
-        turn = asyncio.get_running_loop().create_future()
-        line.append(turn)
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), self._at + at_most)
+        line.append(waiter)
+        if urgent and self._others:
+            self._turn_away()
         if self._usher is None:
             self._usher = asyncio.create_task(self._call_up(), name="pace")
         try:
-            await turn
+            return await waiter.turn
         except asyncio.CancelledError:
-            if not turn.cancelled():
+            if waiter in line:
+                line.remove(waiter)
+            elif not waiter.turn.cancelled() and waiter.turn.result():
                 # It came just now, and nobody uses it.
                 self._tokens += 1.0
-            elif turn in line:
-                line.remove(turn)
             raise
-        return True
 
     def throttled(self) -> None:
         """Hear that the cloud refused a call as one too many."""
@@ -93,6 +101,7 @@ class Pace:
         self.per_second = max(least, self.per_second * CUT)
         # Whatever we thought is left: the cloud says that nothing is.
         self._tokens = min(self._tokens, 0.0)
+        self._turn_away()
 
     def left(self, calls: float) -> None:
         """Hear from the cloud how many calls are left: others may use the same account."""
@@ -123,6 +132,18 @@ class Pace:
         self._tokens -= 1.0
         self._given.append(self._at)
 
+    def _turn_away(self) -> None:
+        """Tell those whose turn would come too late now that the line moves more slowly, or others went before them."""
+        ahead = 0
+        for line in (self._urgent, self._others):
+            for waiter in [*line]:
+                if (1.0 + ahead - self._tokens) / self.per_second <= waiter.until - self._at:
+                    ahead += 1
+                    continue
+                line.remove(waiter)
+                if not waiter.turn.done():
+                    waiter.turn.set_result(False)
+
     async def _call_up(self) -> None:
         """Call up who waits, as turns come, until nobody does."""
         try:
@@ -131,9 +152,9 @@ class Pace:
                 if self._tokens < 1.0 - GRAIN:
                     await self._clock.sleep(max(GRAIN, (1.0 - self._tokens) / self.per_second))
                     continue
-                turn = line.popleft()
+                turn = line.popleft().turn
                 if not turn.done():
                     self._take()
-                    turn.set_result(None)
+                    turn.set_result(True)
         finally:
             self._usher = None

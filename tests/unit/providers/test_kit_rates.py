@@ -115,6 +115,25 @@ async def test_how_far_a_turn_is_counts_who_goes_before(clock: ManualClock) -> N
     assert all(task.result() for task in waiting)
 
 
+async def test_whose_turn_will_come_too_late_is_told_at_once(clock: ManualClock) -> None:
+    pace = Pace(Rate(1, 10.0), clock)
+    assert await pace.turn(0.0, urgent=False)
+    waiting = [asyncio.create_task(pace.turn(1.05, urgent=False)) for _ in range(10)]
+    await clock.settle()
+    assert not any(task.done() for task in waiting)
+    urgent = asyncio.create_task(pace.turn(60.0, urgent=True))
+    await clock.settle()
+    # The last one was overtaken.
+    assert [task.done() for task in waiting] == [False] * 9 + [True]
+    pace.throttled()
+    await clock.settle()
+    # 7 a second are left: the urgent one and six others are in time.
+    assert [task.done() for task in waiting] == [False] * 6 + [True] * 4
+    await clock.advance(1.05)
+    assert [task.result() for task in waiting] == [True] * 6 + [False] * 4
+    assert urgent.result()
+
+
 async def test_turns_of_who_left_go_to_the_next(clock: ManualClock) -> None:
     pace = Pace(Rate(1, 1.0), clock)
     assert await pace.turn(0.0, urgent=False)
