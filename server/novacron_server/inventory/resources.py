@@ -5,7 +5,6 @@ change, a position is such a number, and whoever is slow or was away is sent wha
 """
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron.cloud.v1 import streams_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
-from novacron_providers.contract.errors import ShuttingDown, to_status
+from novacron_providers.contract.errors import ShuttingDown
 from novacron_providers.contract.names import WILDCARD
 
+from novacron_server import streams
 from novacron_server.inventory.fleet import Fleet
 from novacron_server.inventory.follower import Follower, Scope
 from novacron_server.inventory.providers import Providers
@@ -25,10 +25,6 @@ from novacron_server.times import duration, timestamp
 
 # Seconds that what nobody watches is kept, for those whose connection broke.
 KEEP = 120.0
-# Seconds of silence before a heartbeat when the watcher names none, and the least that it may name.
-HEARTBEAT, HEARTBEAT_LEAST = 15.0, 1.0
-# Seconds over which watchers spread their return after a shutdown.
-SPREAD = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -56,9 +52,7 @@ class Resources:
         scope = Scope.of(request, call.principal)
         if scope.provider != WILDCARD:
             self._providers.get(scope.provider)
-        heartbeat = HEARTBEAT
-        if request.HasField("heartbeat_interval"):
-            heartbeat = max(HEARTBEAT_LEAST, request.heartbeat_interval.ToNanoseconds() / 1e9)
+        heartbeat = streams.heartbeat(request)
         watched = self._enter(scope)
         try:
             async with aclosing(self._stream(watched.follower, request, heartbeat)) as responses:
@@ -164,10 +158,8 @@ def _opened(epoch: str, heartbeat: float, *, resumed: bool) -> bytes:
 
 def _farewell(sequence: int) -> tuple[bytes, ShuttingDown]:
     """The last event of a stream, and the error that ends it."""
-    delay = random.uniform(0.0, SPREAD)
-    error = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
-    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=duration(delay))
-    return _control(sequence, closing=closing), error
+    control, error = streams.farewell()
+    return _event(sequence, control), error
 
 
 def _control(
@@ -176,7 +168,9 @@ def _control(
     opened: streams_pb2.StreamOpened | None = None,
     synced: streams_pb2.StreamSynced | None = None,
     heartbeat: streams_pb2.StreamHeartbeat | None = None,
-    closing: streams_pb2.StreamClosing | None = None,
 ) -> bytes:
-    control = streams_pb2.StreamControl(opened=opened, synced=synced, heartbeat=heartbeat, closing=closing)
+    return _event(sequence, streams_pb2.StreamControl(opened=opened, synced=synced, heartbeat=heartbeat))
+
+
+def _event(sequence: int, control: streams_pb2.StreamControl) -> bytes:
     return framed(pb.ResourceEvent(sequence=sequence, control=control).SerializeToString())

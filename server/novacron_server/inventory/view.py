@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from novacron.cloud.v1 import common_pb2, streams_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 
+from novacron_server.streams import varint
+
 # Resources that are gone and are still told to who comes back; who was away for longer starts over.
 GONE = 10_000
 # Bytes that are joined into one message at most.
@@ -85,7 +87,7 @@ class View:
         key = (after, self.sequence, numbered)
         if self._joined is None or self._joined[0] != key:
             events = (
-                framed((b"\x08" + _varint(entry.sequence) if numbered else b"") + entry.event)
+                framed((b"\x08" + varint(entry.sequence) if numbered else b"") + entry.event)
                 for entry in self._after(after)
             )
             self._joined = key, [*_joined(events)]
@@ -127,16 +129,7 @@ class View:
 
 def framed(event: bytes) -> bytes:
     """An event as an element of WatchResourcesResponse.events; responses joined are one response."""
-    return b"\x0a" + _varint(len(event)) + event
-
-
-def _varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
+    return b"\x0a" + varint(len(event)) + event
 
 
 def _joined(events: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,6 +1,5 @@
 """What both streams of operations have in common; streams.proto is the law."""
 
-import random
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -8,26 +7,15 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from novacron.cloud.v1 import operations_pb2, operations_service_pb2, streams_pb2
 from novacron_providers.contract.clock import Clock
-from novacron_providers.contract.errors import ShuttingDown, to_status
+from novacron_providers.contract.errors import ShuttingDown
+
+from novacron_server.streams import farewell
 
 Event = operations_pb2.OperationEvent
 R = TypeVar("R", operations_service_pb2.WatchOperationResponse, operations_service_pb2.WatchOperationsResponse)
 
-# Seconds of silence before a heartbeat when the watcher names none, and the least that it may name.
-HEARTBEAT, HEARTBEAT_LEAST = 15.0, 1.0
 # Bytes of one response.
 RESPONSE_LIMIT = 1024 * 1024
-# Seconds after which watchers come back when the server stops; each takes another moment.
-RECONNECT = (0.5, 3.0)
-
-
-def heartbeat_of(
-    request: operations_service_pb2.WatchOperationRequest | operations_service_pb2.WatchOperationsRequest,
-) -> float:
-    """Seconds of silence that a watcher allows."""
-    if not request.HasField("heartbeat_interval"):
-        return HEARTBEAT
-    return max(HEARTBEAT_LEAST, request.heartbeat_interval.ToNanoseconds() / 1e9)
 
 
 def opened(epoch: str, resumed: bool, heartbeat: float) -> Event:
@@ -51,10 +39,8 @@ def beat(sequence: int, clock: Clock) -> Event:
 
 def closing(sequence: int) -> tuple[Event, ShuttingDown]:
     """The last event of a server that stops, and the error that ends the stream."""
-    delay = random.uniform(*RECONNECT)
-    stopping = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
-    last = streams_pb2.StreamClosing(reason=to_status(stopping), reconnect_after=_duration(delay))
-    return Event(sequence=sequence, control=streams_pb2.StreamControl(closing=last)), stopping
+    control, stopping = farewell()
+    return Event(sequence=sequence, control=control), stopping
 
 
 def packed(kind: type[R], events: Iterable[Event]) -> Iterable[R]:

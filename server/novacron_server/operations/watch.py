@@ -14,8 +14,9 @@ from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import NotFound
 from novacron_providers.contract.names import parse
 
+from novacron_server import streams
 from novacron_server.operations.live import Live, Shown
-from novacron_server.operations.stream import Event, beat, closing, heartbeat_of, opened, packed, synced
+from novacron_server.operations.stream import Event, beat, closing, opened, packed, synced
 from novacron_server.operations.waiting import within
 from novacron_server.state import journal
 from novacron_server.state.store import Store
@@ -99,7 +100,7 @@ async def watch(board: Board, request: operations_service_pb2.WatchOperationRequ
     asked = request.resume_after
     resumed = asked.epoch == board.store.epoch and 0 < asked.sequence <= shown.operation.revision
     cursor = asked.sequence if resumed else 0
-    heartbeat = heartbeat_of(request)
+    heartbeat = streams.heartbeat(request)
     yield Response(events=[opened(board.store.epoch, resumed, heartbeat)])
     caught_up = False
     silent_since = board.clock.monotonic()

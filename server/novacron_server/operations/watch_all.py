@@ -12,8 +12,9 @@ from functools import partial
 from novacron.cloud.v1 import operations_pb2, operations_service_pb2
 from novacron_providers.contract.names import WILDCARD, provider_of
 
+from novacron_server import streams
 from novacron_server.operations.filters import conditions_of
-from novacron_server.operations.stream import Event, beat, closing, heartbeat_of, opened, packed, synced
+from novacron_server.operations.stream import Event, beat, closing, opened, packed, synced
 from novacron_server.operations.watch import Board
 from novacron_server.state import journal
 from novacron_server.state.journal import Page
@@ -43,7 +44,7 @@ async def watch_all(
     place = request.resume_after
     cursor, forgotten = await board.store.read(journal.position)
     resumed = place.epoch == board.store.epoch and max(1, forgotten) <= place.sequence <= cursor
-    heartbeat = heartbeat_of(request)
+    heartbeat = streams.heartbeat(request)
     yield Response(events=[opened(board.store.epoch, resumed, heartbeat)])
     # Revisions of what is under way and was sent because it met the filter.
     met: dict[str, int] = {}

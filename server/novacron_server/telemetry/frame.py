@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 
+from novacron_server.streams import varint
+
 Floats = npt.NDArray[np.float64]
 Slots = npt.NDArray[np.int64]
 
@@ -21,28 +23,14 @@ SAMPLES = 8192
 RUN = 32
 
 
-_SHORT = [bytes([number]) for number in range(0x80)]
-
-
-def _varint(number: int) -> bytes:
-    if number <= 0x7F:
-        return _SHORT[number]
-    text = bytearray()
-    while number > 0x7F:
-        text.append(number & 0x7F | 0x80)
-        number >>= 7
-    text.append(number)
-    return bytes(text)
-
-
 def _tagged(number: int, payload: bytes) -> bytes:
     """A length-delimited field."""
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
 def _number(number: int, value: int) -> bytes:
     """A varint field; proto3 leaves zeros out."""
-    return _varint(number << 3) + _varint(value) if value else b""
+    return varint(number << 3) + varint(value) if value else b""
 
 
 def _moment(seconds: float) -> bytes:
@@ -60,7 +48,7 @@ def _times(time: float, period: float) -> bytes:
 
 def _varints(numbers: Slots) -> bytes:
     if numbers.size and numbers.max() > 0x7F:
-        return b"".join(map(_varint, numbers.tolist()))
+        return b"".join(map(varint, numbers.tolist()))
     return numbers.astype(np.uint8).tobytes()
 
 
@@ -79,10 +67,10 @@ def batch(sequence: int, time: float, period: float, slots: Slots, values: Float
     if last - first + 1 != slots.size:
         body += _tagged(4, _varints(np.diff(slots, prepend=slots[0])))
     column = np.ascontiguousarray(values, "<f8")
-    body += _varint(5 << 3 | 2) + _varint(column.nbytes)
-    head = _number(1, sequence) + _varint(4 << 3 | 2) + _varint(len(body) + column.nbytes) + body
+    body += varint(5 << 3 | 2) + varint(column.nbytes)
+    head = _number(1, sequence) + varint(4 << 3 | 2) + varint(len(body) + column.nbytes) + body
     # The only copy of the column.
-    return b"".join((_varint(1 << 3 | 2), _varint(len(head) + column.nbytes), head, column.data))
+    return b"".join((varint(1 << 3 | 2), varint(len(head) + column.nbytes), head, column.data))
 
 
 def pieces(slots: Slots, values: Floats) -> Iterator[tuple[Slots, Floats]]:

@@ -6,9 +6,6 @@ from google.protobuf import duration_pb2
 from novacron.cloud.v1 import metrics_service_pb2
 from novacron_providers.contract.errors import InvalidArgument
 
-# Seconds of the shortest heartbeat interval, and of the one of those who ask for none.
-HEARTBEAT_LEAST, HEARTBEAT = 1.0, 15.0
-
 
 def seconds(duration: duration_pb2.Duration, field: str) -> float:
     """A duration of a request in seconds; raises InvalidArgument, naming `field`, for a negative one."""
@@ -16,13 +13,6 @@ def seconds(duration: duration_pb2.Duration, field: str) -> float:
     if found < 0:
         raise InvalidArgument(f"{field} must not be negative", field=field)
     return found
-
-
-def heartbeat(request: metrics_service_pb2.StreamMetricsRequest) -> float:
-    """Seconds after which a silent stream says that it lives."""
-    if not request.HasField("heartbeat_interval"):
-        return HEARTBEAT
-    return max(HEARTBEAT_LEAST, seconds(request.heartbeat_interval, "heartbeat_interval"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import ShuttingDown
 from novacron_providers.contract.names import provider_of
 
+from novacron_server import streams
 from novacron_server.inventory.fleet import Fleet
 from novacron_server.telemetry import latest, pace, stats
 from novacron_server.telemetry.audience import Audience
@@ -118,7 +119,7 @@ class Telemetry:
         start, and ShuttingDown.
         """
         selector = self._selector(request)
-        heartbeat = pace.heartbeat(request)
+        heartbeat = streams.heartbeat(request)
         with self._audience((call.principal, selector, Pace.of(request))) as audience:
             stream = Stream(audience, request, heartbeat, self._clock)
             self._streams.add(stream)

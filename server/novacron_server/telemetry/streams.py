@@ -1,21 +1,18 @@
 """What a reader of StreamMetrics gets, in order."""
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator
 from itertools import chain
 
 from novacron.cloud.v1 import metrics_service_pb2, streams_pb2
 from novacron_providers.contract.clock import Clock
-from novacron_providers.contract.errors import ShuttingDown, to_status
+from novacron_providers.contract.errors import ShuttingDown
 
+from novacron_server.streams import farewell
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.audience import Audience
 from novacron_server.telemetry.ring import Mark, joined
 from novacron_server.times import duration, timestamp
-
-# Seconds over which readers spread their return after a shutdown.
-SPREAD = 5.0
 
 
 class Stream:
@@ -125,10 +122,8 @@ def _gap(mark: Mark, head: Mark) -> bytes:
 
 def _farewell(sequence: int) -> tuple[bytes, ShuttingDown]:
     """The last event of a stream, and the error that ends it."""
-    delay = random.uniform(0.0, SPREAD)
-    error = ShuttingDown("the server stops; connect anew and resume", retry_after=delay)
-    closing = streams_pb2.StreamClosing(reason=to_status(error), reconnect_after=duration(delay))
-    return _control(sequence, closing=closing), error
+    control, error = farewell()
+    return frame.control(sequence, control), error
 
 
 def _control(
@@ -138,7 +133,6 @@ def _control(
     synced: streams_pb2.StreamSynced | None = None,
     heartbeat: streams_pb2.StreamHeartbeat | None = None,
     gap: streams_pb2.StreamGap | None = None,
-    closing: streams_pb2.StreamClosing | None = None,
 ) -> bytes:
-    message = streams_pb2.StreamControl(opened=opened, synced=synced, heartbeat=heartbeat, gap=gap, closing=closing)
+    message = streams_pb2.StreamControl(opened=opened, synced=synced, heartbeat=heartbeat, gap=gap)
     return frame.control(sequence, message)

@@ -3,6 +3,7 @@
 import pytest
 from novacron.cloud.v1 import streams_pb2
 from novacron_providers.contract.errors import ShuttingDown
+from novacron_server import streams
 from novacron_server.inventory import resources, view
 
 from tests.unit.inventory.watchlab import INSTANCE, PROVIDER, STOPPED, WatchedCloud, WatchLab
@@ -225,7 +226,8 @@ async def test_a_server_that_stops_sends_what_is_pending_and_says_so(lab: WatchL
         assert each.told[-1] == "closing"
         assert each.instances == {"a": "RUNNING", "b": "RUNNING"}
         assert isinstance(each.error, ShuttingDown)
-        assert 0 <= each.controls[-1].closing.reconnect_after.ToNanoseconds() <= resources.SPREAD * 1e9
+        delay = each.controls[-1].closing.reconnect_after.ToNanoseconds() / 1e9
+        assert streams.SPREAD[0] <= delay <= streams.SPREAD[1]
     late = lab.watch(types=[PROVIDER])
     await lab.clock.settle()
     assert isinstance(late.error, ShuttingDown)

@@ -10,6 +10,7 @@ from novacron.cloud.v1 import compute_pb2, operations_pb2
 from novacron.cloud.v1 import operations_service_pb2 as pb
 from novacron_providers.contract.call import Op
 from novacron_providers.contract.errors import InvalidArgument, NotFound, ShuttingDown, from_status
+from novacron_server.streams import SPREAD
 
 from tests.unit.operations.bed import ANN, SUCCEEDED, Bed, events, is_at, kind, reached
 
@@ -225,7 +226,7 @@ async def test_a_server_that_stops_says_when_to_come_back(bed: Bed) -> None:
         delays.add(closing.reconnect_after.ToNanoseconds())
         with pytest.raises(ShuttingDown):
             await watcher.next()
-    assert len(delays) == 5 and all(5e8 <= delay <= 3e9 for delay in delays)
+    assert len(delays) == 5 and all(SPREAD[0] * 1e9 <= delay <= SPREAD[1] * 1e9 for delay in delays)
 
 
 async def test_watchers_share_what_they_are_sent(bed: Bed) -> None:
