@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from math import inf
 
 from google.rpc import status_pb2
 from novacron.cloud.v1 import common_pb2, operations_pb2
@@ -54,6 +55,8 @@ class RunningOp:
         self._last = ""
         self._about: common_pb2.ResourceRef | None = None
         self._said = 0
+        # Whether a step has failed, and from when on what fails between steps is not tried again.
+        self._failed, self._end = False, inf
 
     @property
     def id(self) -> str:
@@ -147,6 +150,7 @@ class RunningOp:
         if cleanup:
             self._live.warn(status)
             return ""
+        self._failed = True
         raise error
 
     async def until(
@@ -218,6 +222,22 @@ class RunningOp:
         if (entry.done_units, entry.total_units, entry.unit) != (done, total, unit):
             entry.done_units, entry.total_units, entry.unit = done, total, unit
             self._live.changed()
+
+    async def runs_again(self, error: CloudError) -> bool:
+        """Whether the method is to be called once more after an error, as after a restart; waits before.
+
+        What was read between two steps, such as the instance in the end, must not be the end of an operation when it
+        passes within a minute. The outcome of a step stays what it is.
+        """
+        if self._failed or error.sent or not error.transient:
+            return False
+        self._end = min(self._end, self._clock.monotonic() + SETTLE)
+        wait = max(AGAIN_FIRST, error.retry_after or 0.0)
+        if self._clock.monotonic() + wait > self._end or await within(self._clock, wait, self._live.cancelled):
+            return False
+        self._used.clear()
+        self._last, self._said = "", 0
+        return True
 
     async def _change(self, sending: Awaitable[str]) -> str:
         """Send what may change something; who keeps answers of the cloud is told before and after."""

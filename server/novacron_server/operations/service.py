@@ -272,7 +272,13 @@ class Operations:
                 "and finish it with the version that began it or by hand"
             )
         request = rpc.request.FromString(claimed.request)
-        result: object = await self._method(rpc, request)(request, op)
+        result: object = None
+        while result is None:
+            try:
+                result = await self._method(rpc, request)(request, op)
+            except CloudError as error:
+                if not await op.runs_again(error):
+                    raise
         if not isinstance(result, rpc.result):
             raise TypeError(f"{claimed.method} gave {type(result).__name__} in place of {rpc.result.__name__}")
         return result
