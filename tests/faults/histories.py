@@ -24,7 +24,7 @@ from tests.faults.proxy import DEFINITE, mix
 from tests.faults.stage import Stage, stage
 from tests.faults.workload import AWAY, change, offer, request_ids
 
-RATE = 20.0
+RATE = 4.0
 # Calls a second that are begun; seconds that a server lives.
 PER_SECOND, LIFE = 200.0, 8.0
 # Requests that meet a fault that heals, and one that does not.

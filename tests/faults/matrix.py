@@ -52,20 +52,21 @@ async def _cloud(at: Stage, client: Client, cloud: str, form: Form) -> list[Row]
     print(f"{cloud}: {len(reads):,} reads, {reads.rate:.0f} a second, p99 {reads.within(0.99):.2f} s")
     print(f"{cloud}: faults {dict(proxy.faults)}, failed {reads.reasons()}")
     proxy.forget()
-    history = History()
-    wanted = await _changes(at, client, cloud, form, history)
+    history, later = History(), History()
+    wanted = await _changes(at, client, cloud, form, history, later)
     proxy.mix = {}
-    print(f"{cloud}: {len(history.entries):,} changes, faults {dict(proxy.faults)}, {history.outcomes()}")
+    outcomes = Counter(history.outcomes()) + Counter(later.outcomes())
+    print(f"{cloud}: {outcomes.total():,} changes, faults {dict(proxy.faults)}, {dict(outcomes)}")
     found = await asyncio.to_thread(counts.made, at.sandbox, cloud)
     verdict = history.check(Counter(made.request for made in found) | _gone(wanted))
     there = {made.request: made.state for made in found}
     wrong = [request for request, state in wanted.items() if there.get(request, "gone") != state]
     # Of a change only the requests that change something are counted, and not those that see how far it is.
     calls = round(len(reads) * usual) + len(proxy.changes)
-    failed = len(reads) - len(reads.good) + len(history.entries) - history.outcomes().get("ok", 0)
+    failed = len(reads) - len(reads.good) + outcomes.total() - outcomes["ok"]
     requests += proxy.changes.total()
     load = (
-        f"{cloud}, {calls:,} calls in {len(reads):,} reads and {len(history.entries):,} changes "
+        f"{cloud}, {calls:,} calls in {len(reads):,} reads and {outcomes.total():,} changes "
         f"({form.creates} machines made, a third stopped, a third deleted), {SHARE:.0%} faults, seed {form.seed}"
     )
     return [
@@ -76,8 +77,13 @@ async def _cloud(at: Stage, client: Client, cloud: str, form: Form) -> list[Row]
     ]
 
 
-async def _changes(at: Stage, client: Client, cloud: str, form: Form, history: History) -> dict[str, str]:
-    """Make the machines; gives in which state each has to be, by the request that made it."""
+async def _changes(
+    at: Stage, client: Client, cloud: str, form: Form, history: History, later: History
+) -> dict[str, str]:
+    """Make the machines; gives in which state each has to be, by the request that made it.
+
+    What is made is in `history`. Whether it was stopped or deleted is seen in its state, and told in `later`.
+    """
     gate = asyncio.Semaphore(WORKERS)
     wanted: dict[str, str] = {}
     stops, deletes = (request_ids(form.seed, f"{cloud}/{what}", form.creates) for what in ("stop", "delete"))
@@ -95,8 +101,7 @@ async def _changes(at: Stage, client: Client, cloud: str, form: Form, history: H
                 after = pb.StopInstanceRequest(name=instance.name, request_id=stops[number])
             if number % 3 == 2:
                 after = pb.DeleteInstanceRequest(name=instance.name, request_id=deletes[number])
-            # A change of what is there is seen in its state and not counted.
-            told = None if after is None else await change(client, after)
+            told = None if after is None else await change(client, after, later)
             if told is not None and told.state == operations_pb2.OPERATION_STATE_SUCCEEDED:
                 wanted[request_id] = "off" if number % 3 == 1 else "gone"
 
