@@ -297,7 +297,7 @@ class _Run:
         self.action = action
         self.urgent = mutates or call.urgent
         self.attempts = 0
-        # Seconds in which the last attempt had no answer; 0 when it had one.
+        # Seconds in which attempts had no answer.
         self.waited = 0.0
         self._callers, self._region = callers, region
         self._call, self._mutates, self._once = call, mutates, once
@@ -329,7 +329,7 @@ class _Run:
             async with asyncio.timeout(timeout + RESERVE / 2):
                 return await (asyncio.shield(sent) if self._mutates else sent)
         except TimeoutError:
-            self.waited = timeout
+            self.waited += timeout
             if timeout < self._callers.timeout:
                 error: CloudError = self.too_late(sent=True)
             else:
@@ -343,7 +343,7 @@ class _Run:
             self._note(error)
             if isinstance(error, Unavailable) and self.remaining() <= 0:
                 # The SDK gave up first, at the same time and for the same reason.
-                self.waited = timeout
+                self.waited += timeout
                 raise self.too_late(sent=error.sent).about(**error.facts) from error
             raise
 
