@@ -11,6 +11,7 @@ from novacron.cloud.v1 import capabilities_pb2, provider_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import AlreadyExists, CloudError, InvalidArgument, NotFound, Unsupported
+from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.provider import Connection, Provider, Settings
 from novacron_providers.contract.secret import Secret
 
@@ -51,6 +52,12 @@ class Registered:
     budget: Budget
     health: Health | None = None
     fault: CloudError | None = None
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """The metrics of its connection; None when it has none."""
+        areas = self.health.connection.areas if self.health else ()
+        return next((area for area in areas if isinstance(area, Metrics)), None)
 
 
 class Providers:

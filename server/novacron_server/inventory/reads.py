@@ -29,7 +29,8 @@ MAX_STALENESS = 30.0
 # Most that is kept of one connection: answers, and bytes of them.
 ANSWERS, BYTES = 1_000, 32 << 20
 # Seconds that a read waits for an equal one that began too early to serve it: what comes meanwhile can share the next.
-GATHER = 0.1
+# Short, because under overload the next may be refused, and a refusal should come at once.
+GATHER = 0.03
 # A read shares one that is under way if that has at least this part of its time.
 ENOUGH = 0.8
 
