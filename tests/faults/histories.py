@@ -35,7 +35,7 @@ TRANSIENT_SHARE, DEFINITE_SHARE = 0.2, 0.05
 
 
 async def run(form: Form, folder: Path) -> Sequence[Row]:
-    """Half of the servers are killed, at a moment of their own; the last one brings everything to its end."""
+    """Each server is killed at a moment of its own; the last one brings everything to its end."""
     dice = random.Random(form.seed)
     async with stage(("aws",), folder, seed=form.seed, rate=RATE, boot_seconds=4) as at:
         address = f"unix:{folder / 'door'}"
