@@ -1,6 +1,7 @@
 """Every fifth request meets a fault: nearly all calls succeed all the same, and nothing is made twice or lost."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,10 +45,10 @@ async def _cloud(at: Stage, client: Client, cloud: str, form: Form) -> list[Row]
     for _ in range(2):
         proxy.forget()
         await read_all(client, names, len(names), workers=1)
-    usual = proxy.requests / len(names)
+    usual = round(proxy.requests / len(names))
     proxy.mix = mix(SHARE)
     proxy.forget()
-    reads = await read_all(client, names, round(form.calls / usual), workers=WORKERS)
+    reads = await read_all(client, names, math.ceil(form.calls / usual), workers=WORKERS)
     requests = proxy.requests
     print(f"{cloud}: {len(reads):,} reads, {reads.rate:.0f} a second, p99 {reads.within(0.99):.2f} s")
     print(f"{cloud}: faults {dict(proxy.faults)}, failed {reads.reasons()}")
@@ -62,7 +63,7 @@ async def _cloud(at: Stage, client: Client, cloud: str, form: Form) -> list[Row]
     there = {made.request: made.state for made in found}
     wrong = [request for request, state in wanted.items() if there.get(request, "gone") != state]
     # Of a change only the requests that change something are counted, and not those that see how far it is.
-    calls = round(len(reads) * usual) + len(proxy.changes)
+    calls = len(reads) * usual + len(proxy.changes)
     failed = len(reads) - len(reads.good) + outcomes.total() - outcomes["ok"]
     requests += proxy.changes.total()
     load = (
