@@ -302,7 +302,8 @@ class _Run:
         self._callers, self._region = callers, region
         self._call, self._mutates, self._once = call, mutates, once
         self._limit: float | None = None
-        self._unsettled = False
+        # When the first attempt was sent that may have had an effect.
+        self._unsettled: float | None = None
 
     def remaining(self) -> float:
         """Seconds left for attempts and waits; endless before the first attempt of a call without a deadline."""
@@ -319,6 +320,7 @@ class _Run:
         if timeout <= 0:
             raise self.too_late(sent=False)
         self.attempts += 1
+        began = self._callers.clock.monotonic()
         labels = {"provider": self._callers.provider, "region": self._region, "action": self.action}
         _attempts.add(1, labels)
         sent = asyncio.ensure_future(send(timeout))
@@ -334,13 +336,13 @@ class _Run:
                 error: CloudError = self.too_late(sent=True)
             else:
                 error = Unavailable(f"{self.action}: no answer within {timeout:g} s", sent=True)
-            self._note(error)
+            self._note(error, began)
             raise error from None
         except CloudError as error:
             if isinstance(error, Throttled):
                 _throttles.add(1, labels)
                 self._callers.throttled()
-            self._note(error)
+            self._note(error, began)
             if isinstance(error, Unavailable) and self.remaining() <= 0:
                 # The SDK gave up first, at the same time and for the same reason.
                 self.waited += timeout
@@ -358,7 +360,7 @@ class _Run:
 
     def conclude(self, error: CloudError) -> None:
         """Complete the error that the caller gets in the end."""
-        error.sent = self._unsettled
+        error.sent, error.sent_at = self._unsettled is not None, self._unsettled
         if error.transient and error.retry_after is None:
             error.retry_after = LONGEST_WAIT
         error.about(
@@ -371,6 +373,7 @@ class _Run:
             return DeadlineExceeded(f"{self.action}: the deadline came before an answer; allow more time", sent=sent)
         return Unavailable(f"{self.action}: no answer within the time of one call", sent=sent)
 
-    def _note(self, error: CloudError) -> None:
+    def _note(self, error: CloudError, began: float) -> None:
         # A read has no effect, whatever became of it.
-        self._unsettled = self._mutates and (self._unsettled or error.sent)
+        if self._mutates and error.sent and self._unsettled is None:
+            self._unsettled = began
