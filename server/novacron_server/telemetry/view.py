@@ -17,7 +17,7 @@ from novacron_server.telemetry.frame import Floats, Slots
 from novacron_server.telemetry.pace import Pace
 from novacron_server.telemetry.ring import Mark, Ring
 from novacron_server.telemetry.roster import Roster, Series, ref_to
-from novacron_server.telemetry.table import Column, Mask, Newest
+from novacron_server.telemetry.table import Column, Mask, Newest, Table
 
 # Series that one view may have.
 LIMIT = 200_000
@@ -30,11 +30,13 @@ class Part:
     """What a view has of one region.
 
     Attributes:
+        table: The region's.
         slots: Slot of each series.
         version: Of the region's table and of the lease when this was made.
         at_slots, at_rows: Slots, ascending, and the row of each in the region's table.
     """
 
+    table: Table
     slots: dict[SeriesKey, int] = field(default_factory=dict)
     version: tuple[int, int] = (-1, -1)
     at_slots: Slots = field(default_factory=NONE.copy)
@@ -52,7 +54,6 @@ class View:
         epoch: Identity of the log.
         ring: The log.
         roster: Which series has which slot.
-        newest: Newest value by slot.
         is_open: Whether what comes is logged; before, it only belongs to the first snapshot.
         refresh_at: When `refresh` has something to do, on the monotonic clock.
         fault: Why it cannot go on; None when it can.
@@ -61,19 +62,35 @@ class View:
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace, self._clock = pace, clock
         self.epoch = secrets.token_hex(8)
-        self.ring, self.roster, self.newest = Ring(), Roster(), Newest()
+        self.ring, self.roster = Ring(), Roster()
         self.is_open = False
         self.fault: CloudError | None = None
         self._parts: dict[Scope, Part] = {}
+        self._newest = Newest()
+        # Whether the tables may have something newer.
+        self._is_behind = False
         # What readers were told last: the newest, unless the pace holds some of it back; then also which, and when the
         # last telling was, on the monotonic clock.
-        self._told = self.newest if pace.sends_all else Newest()
-        self._held: Mask = np.zeros(self.newest.values.size, np.bool_)
-        self._told_at: Floats = np.full(self.newest.values.size, -np.inf)
+        self._told = self._newest if pace.sends_all else Newest()
+        self._held: Mask = np.zeros(self._newest.values.size, np.bool_)
+        self._told_at: Floats = np.full(self._newest.values.size, -np.inf)
         self.refresh_at = math.inf
         self._snapshot: tuple[Mark, list[bytes]] | None = None
         # Of regions that are not read as usual.
         self._notices: dict[Scope, metrics_pb2.MetricCollection] = {}
+
+    @property
+    def newest(self) -> Newest:
+        """Newest value by slot.
+
+        Found in the regions' tables when it is asked for: few ticks of few views need it, and to keep it up to date
+        took a third of the time of a tick.
+        """
+        if self._is_behind:
+            for part in self._parts.values():
+                self._newest.copy(part.at_slots, part.table.newest, part.at_rows)
+            self._is_behind = False
+        return self._newest
 
     def open(self) -> None:
         """Begin the log: what is known now is its first snapshot."""
@@ -95,24 +112,28 @@ class View:
         """
         if self._snapshot is None or self._snapshot[0] is not self.ring.head:
             events = [(frame.collection(0, message), 0) for message in self._notices.values()]
-            for time, period, places in self._told.moments(self._live()):
-                for slots, values in frame.pieces(places, self._told.values[places]):
+            told = self.newest if self._pace.sends_all else self._told
+            for time, period, places in told.moments(self._live()):
+                for slots, values in frame.pieces(places, told.values[places]):
                     events.append((frame.batch(0, time, period, slots, values), slots.size))
             self._snapshot = self.ring.head, [data for data, _ in events]
         return self._snapshot[1]
 
     def take(self, lease: Lease, columns: Sequence[Column]) -> None:
         """Values of a region came, oldest first, or series came or went."""
-        part = self._parts.setdefault(lease.region.scope, Part())
+        scope, table = lease.region.scope, lease.region.table
+        part = self._parts.get(scope) or self._parts.setdefault(scope, Part(table))
+        self._is_behind = True
         events: list[tuple[bytes, int]] = []
-        if part.version != (lease.region.table.version, lease.version):
+        if part.version != (table.version, lease.version):
             self._renew(lease, part, columns, events)
         for column in columns:
-            hit = column.fresh.take(part.at_rows)
-            # As a rule all of them are new, and nothing need be picked.
             slots, rows = part.at_slots, part.at_rows
-            if np.count_nonzero(hit) < hit.size:
-                slots, rows = slots[hit], rows[hit]
+            # As a rule all of them are new, and nothing need be picked.
+            if not column.whole:
+                hit = column.fresh.take(rows)
+                if np.count_nonzero(hit) < hit.size:
+                    slots, rows = slots[hit], rows[hit]
             self._note(slots, column.time, column.period, column.values.take(rows), events)
         self._flush(part, events)
         self._append(events)
@@ -162,10 +183,9 @@ class View:
                 events.append((frame.batch(sequence, time, period, run, piece), run.size))
 
     def _note(self, slots: Slots, time: float, period: float, values: Floats, events: list[tuple[bytes, int]]) -> None:
-        """Take values in, and log them or hold them back."""
+        """Log values, or hold them back."""
         if not slots.size:
             return
-        self.newest.put(slots, time, period, values)
         if self._pace.sends_all:
             self._log(slots, time, period, values, events)
         else:
@@ -221,13 +241,13 @@ class View:
         """Give slots to series, and end others."""
         first = len(self.roster.series)
         self.roster.add(new)
-        self.newest.grow(len(self.roster.series))
+        self._newest.grow(len(self.roster.series))
         self._told.grow(len(self.roster.series))
-        room = self.newest.values.size - self._held.size
+        room = self._newest.values.size - self._held.size
         self._held = np.concatenate((self._held, np.zeros(room, np.bool_)))
         self._told_at = np.concatenate((self._told_at, np.full(room, -np.inf)))
         for slot in ended:
-            self.newest.forget(slot)
+            self._newest.forget(slot)
             self._told.forget(slot)
             self._held[slot] = False
         sequence = self.ring.head.sequence + len(events) + 1
@@ -257,7 +277,7 @@ class View:
             part.at_slots = np.array([after[slot] for slot in part.at_slots.tolist()], np.int64)
         old_ring, self.ring = self.ring, Ring()
         self.ring.begin(before.size)
-        self.roster, self.newest, self._held, self._told_at = roster, newest, held, told_at
+        self.roster, self._newest, self._held, self._told_at = roster, newest, held, told_at
         self._told = newest if self._pace.sends_all else told
         self.epoch, self._snapshot = secrets.token_hex(8), None
         old_ring.wake()
