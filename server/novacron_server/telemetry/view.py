@@ -13,7 +13,7 @@ from novacron_providers.contract.metrics import SeriesKey
 
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.demand import Lease, Scope
-from novacron_server.telemetry.frame import Floats, Slots
+from novacron_server.telemetry.frame import Floats, Piece, Slots
 from novacron_server.telemetry.pace import Pace
 from novacron_server.telemetry.ring import Mark, Ring
 from novacron_server.telemetry.roster import Roster, Series, ref_to
@@ -34,6 +34,7 @@ class Part:
         slots: Slot of each series.
         version: Of the region's table and of the lease when this was made.
         at_slots, at_rows: Slots, ascending, and the row of each in the region's table.
+        pieces: What a column of all slots is split into.
     """
 
     table: Table
@@ -41,6 +42,7 @@ class Part:
     version: tuple[int, int] = (-1, -1)
     at_slots: Slots = field(default_factory=NONE.copy)
     at_rows: Slots = field(default_factory=NONE.copy)
+    pieces: Sequence[Piece] = ()
 
 
 class View:
@@ -113,9 +115,11 @@ class View:
         if self._snapshot is None or self._snapshot[0] is not self.ring.head:
             events = [(frame.collection(0, message), 0) for message in self._notices.values()]
             told = self.newest if self._pace.sends_all else self._told
-            for time, period, places in told.moments(self._live()):
-                for slots, values in frame.pieces(places, told.values[places]):
-                    events.append((frame.batch(0, time, period, slots, values), slots.size))
+            for time, period, slots in told.moments(self._live()):
+                values = told.values[slots]
+                for piece in frame.pieces(slots):
+                    column = values[piece.start : piece.stop]
+                    events.append((frame.batch(0, time, period, piece.places, column), column.size))
             self._snapshot = self.ring.head, [data for data, _ in events]
         return self._snapshot[1]
 
@@ -129,12 +133,13 @@ class View:
             self._renew(lease, part, columns, events)
         for column in columns:
             slots, rows = part.at_slots, part.at_rows
+            pieces: Sequence[Piece] | None = part.pieces
             # As a rule all of them are new, and nothing need be picked.
             if not column.whole:
                 hit = column.fresh.take(rows)
                 if np.count_nonzero(hit) < hit.size:
-                    slots, rows = slots[hit], rows[hit]
-            self._note(slots, column.time, column.period, column.values.take(rows), events)
+                    slots, rows, pieces = slots[hit], rows[hit], None
+            self._note(slots, column.time, column.period, column.values.take(rows), events, pieces)
         self._flush(part, events)
         self._append(events)
         if self.roster.is_sparse:
@@ -176,20 +181,27 @@ class View:
         if events:
             self.ring.append(events, len(self.roster.series), self._clock.time())
 
-    def _log(self, slots: Slots, time: float, period: float, values: Floats, events: list[tuple[bytes, int]]) -> None:
-        if self.is_open:
-            for run, piece in frame.pieces(slots, values):
-                sequence = self.ring.head.sequence + len(events) + 1
-                events.append((frame.batch(sequence, time, period, run, piece), run.size))
+    def _log(
+        self, pieces: Sequence[Piece], time: float, period: float, values: Floats, events: list[tuple[bytes, int]]
+    ) -> None:
+        for piece in pieces:
+            sequence, column = self.ring.head.sequence + len(events) + 1, values[piece.start : piece.stop]
+            events.append((frame.batch(sequence, time, period, piece.places, column), column.size))
 
-    def _note(self, slots: Slots, time: float, period: float, values: Floats, events: list[tuple[bytes, int]]) -> None:
-        """Log values, or hold them back."""
-        if not slots.size:
-            return
-        if self._pace.sends_all:
-            self._log(slots, time, period, values, events)
-        else:
+    def _note(
+        self,
+        slots: Slots,
+        time: float,
+        period: float,
+        values: Floats,
+        events: list[tuple[bytes, int]],
+        pieces: Sequence[Piece] | None = None,
+    ) -> None:
+        """Log values, or hold them back; `pieces` are those of the slots, where they are known."""
+        if not self._pace.sends_all:
             self._held[slots] = True
+        elif self.is_open:
+            self._log(frame.pieces(slots) if pieces is None else pieces, time, period, values, events)
 
     def _flush(self, part: Part, events: list[tuple[bytes, int]]) -> None:
         """Log what was held back of a region, where it is time; each tick of the region comes by here."""
@@ -204,7 +216,7 @@ class View:
 
     def _tell(self, slots: Slots, events: list[tuple[bytes, int]]) -> None:
         for time, period, places in self.newest.moments(slots):
-            self._log(places, time, period, self.newest.values[places], events)
+            self._log(frame.pieces(places), time, period, self.newest.values[places], events)
         self._mark_told(slots)
 
     def _mark_told(self, slots: Slots) -> None:
@@ -225,6 +237,7 @@ class View:
         part.slots.update((key, first + n) for n, key in enumerate(new))
         pairs = sorted((slot, rows[key]) for key, slot in part.slots.items())
         part.at_slots, part.at_rows = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
+        part.pieces = frame.pieces(part.at_slots)
         part.version = table.version, lease.version
         self._change([Series(key, region.descriptors[key.metric], refs[key.resource]) for key in new], ended, events)
         # A series that was there before it was selected begins with the value that it has.
@@ -275,6 +288,7 @@ class View:
             part.slots = {key: after[slot] for key, slot in part.slots.items()}
             # What is ascending stays so.
             part.at_slots = np.array([after[slot] for slot in part.at_slots.tolist()], np.int64)
+            part.pieces = frame.pieces(part.at_slots)
         old_ring, self.ring = self.ring, Ring()
         self.ring.begin(before.size)
         self.roster, self._newest, self._held, self._told_at = roster, newest, held, told_at
