@@ -63,6 +63,7 @@ class View:
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace, self._clock = pace, clock
+        self._sends_all = pace.sends_all
         self.epoch = secrets.token_hex(8)
         self.ring, self.roster = Ring(), Roster()
         self.is_open = False
@@ -73,7 +74,7 @@ class View:
         self._is_behind = False
         # What readers were told last: the newest, unless the pace holds some of it back; then also which, and when the
         # last telling was, on the monotonic clock.
-        self._told = self._newest if pace.sends_all else Newest()
+        self._told = self._newest if self._sends_all else Newest()
         self._held: Mask = np.zeros(self._newest.values.size, np.bool_)
         self._told_at: Floats = np.full(self._newest.values.size, -np.inf)
         self.refresh_at = math.inf
@@ -98,7 +99,7 @@ class View:
         """Begin the log: what is known now is its first snapshot."""
         self.is_open = True
         self.ring.begin(len(self.roster.series))
-        if not self._pace.sends_all:
+        if not self._sends_all:
             self._mark_told(np.flatnonzero(self._held))
         if self._pace.refresh:
             self.refresh_at = self._clock.monotonic() + self._pace.refresh
@@ -114,7 +115,7 @@ class View:
         """
         if self._snapshot is None or self._snapshot[0] is not self.ring.head:
             events = [(frame.collection(0, message), 0) for message in self._notices.values()]
-            told = self.newest if self._pace.sends_all else self._told
+            told = self.newest if self._sends_all else self._told
             for time, period, slots in told.moments(self._live()):
                 values = told.values[slots]
                 for piece in frame.pieces(slots):
@@ -126,10 +127,15 @@ class View:
     def take(self, lease: Lease, columns: Sequence[Column]) -> None:
         """Values of a region came, oldest first, or series came or went."""
         scope, table = lease.region.scope, lease.region.table
-        part = self._parts.get(scope) or self._parts.setdefault(scope, Part(table))
+        part = self._parts.get(scope)
+        if part is None:
+            part = self._parts[scope] = Part(table)
         self._is_behind = True
         events: list[tuple[bytes, int]] = []
-        if part.version != (table.version, lease.version):
+        version = table.version, lease.version
+        is_renewed = part.version != version
+        if is_renewed:
+            part.version = version
             self._renew(lease, part, columns, events)
         for column in columns:
             slots, rows = part.at_slots, part.at_rows
@@ -142,7 +148,7 @@ class View:
             self._note(slots, column.time, column.period, column.values.take(rows), events, pieces)
         self._flush(part, events)
         self._append(events)
-        if self.roster.is_sparse:
+        if is_renewed and self.roster.is_sparse:
             self._start_over()
 
     def notice(self, scope: Scope, message: metrics_pb2.MetricCollection | None) -> None:
@@ -164,6 +170,8 @@ class View:
             events: list[tuple[bytes, int]] = []
             self._change([], [*part.slots.values()], events)
             self._append(events)
+            if self.roster.is_sparse:
+                self._start_over()
 
     def refresh(self) -> None:
         """Log all values again, if the pace says that it is time."""
@@ -198,14 +206,14 @@ class View:
         pieces: Sequence[Piece] | None = None,
     ) -> None:
         """Log values, or hold them back; `pieces` are those of the slots, where they are known."""
-        if not self._pace.sends_all:
+        if not self._sends_all:
             self._held[slots] = True
         elif self.is_open:
             self._log(frame.pieces(slots) if pieces is None else pieces, time, period, values, events)
 
     def _flush(self, part: Part, events: list[tuple[bytes, int]]) -> None:
         """Log what was held back of a region, where it is time; each tick of the region comes by here."""
-        if self._pace.sends_all or not self.is_open:
+        if self._sends_all or not self.is_open:
             return
         slots = part.at_slots[self._held[part.at_slots]]
         slots = slots[self._told_at[slots] + self._pace.interval <= self._clock.monotonic()]
@@ -238,7 +246,6 @@ class View:
         pairs = sorted((slot, rows[key]) for key, slot in part.slots.items())
         part.at_slots, part.at_rows = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
         part.pieces = frame.pieces(part.at_slots)
-        part.version = table.version, lease.version
         self._change([Series(key, region.descriptors[key.metric], refs[key.resource]) for key in new], ended, events)
         # A series that was there before it was selected begins with the value that it has.
         begun = np.zeros(table.newest.values.size, np.bool_)
@@ -292,6 +299,6 @@ class View:
         old_ring, self.ring = self.ring, Ring()
         self.ring.begin(before.size)
         self.roster, self._newest, self._held, self._told_at = roster, newest, held, told_at
-        self._told = newest if self._pace.sends_all else told
+        self._told = newest if self._sends_all else told
         self.epoch, self._snapshot = secrets.token_hex(8), None
         old_ring.wake()
