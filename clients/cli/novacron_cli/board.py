@@ -32,7 +32,7 @@ TITLES = {
 }
 _ORDER = {metric: number for number, metric in enumerate(TITLES)}
 _WIDTH = 11
-_BOLD, _GREEN, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[m"
+_BOLD, _GREEN, _RED, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[m"
 
 
 def blocks() -> str:
@@ -168,10 +168,10 @@ class Board:
         moves = {"up": -1, "k": -1, "down": 1, "j": 1, "page up": -self._page_rows, "page down": self._page_rows}
         self.offset = max(0, self.offset + moves.get(key, 0)) if key != "home" else 0
 
-    def page(self, width: int, height: int) -> list[str]:
-        """The lines of a terminal of that size."""
+    def page(self, width: int, height: int, troubles: Sequence[str] = ()) -> list[str]:
+        """The lines of a terminal of that size; `troubles` are what is not whole or not fresh, a line each."""
         rows = self.rows()
-        self._page_rows = room = max(1, height - 3)
+        self._page_rows = room = max(1, height - 3 - len(troubles))
         self.offset = max(0, min(self.offset, len(rows) - room))
         titles = (self._group.upper(), "INSTANCES") if self._group else ("PROVIDER", "REGION", "INSTANCE")
         widths = [max([len(title), *(len(row.cells[n]) for row in rows)]) for n, title in enumerate(titles)]
@@ -183,6 +183,7 @@ class Board:
             # What it is sorted by is always to be seen.
             metrics[-1] = trend
         lines = [fitted(self._status(len(rows), len(metrics)), width).rstrip()]
+        lines += [f"{_RED}{fitted(trouble, width).rstrip()}{_PLAIN}" for trouble in troubles]
         heads = [*(fitted(title, size) + "  " for title, size in zip(titles, widths, strict=True))]
         heads.append(fitted(title_of(trend) if trend else "", HISTORY))
         heads += [self._head(metric) for metric in metrics]
@@ -194,7 +195,8 @@ class Board:
 
     def _status(self, count: int, shown: int) -> str:
         by = title_of(column) if (column := self.column(self.sort)) else NAME
-        parts = [clock(self._time) + " UTC", f"{count} {'groups' if self._group else 'rows'}"]
+        kind = "group" if self._group else "row"
+        parts = [f"{clock(self._time)} UTC" if self._time else "no values yet", f"{count} {kind}{'s' * (count != 1)}"]
         parts.append(f"by {by}{', reversed' if self.is_reversed else ''}")
         if shown < len(self.metrics):
             parts.append(f"{len(self.metrics) - shown} columns have no room")

@@ -97,11 +97,11 @@ async def watch_instances(
                 async for update in stream:
                     _tell_of(update, session.json)
             else:
-                await _show(stream, limit)
+                await _show(stream, session.client.address, limit)
 
 
-async def _show(stream: ResourceStream, limit: asyncio.Timeout) -> None:
-    inventory = Inventory(stream.latest)
+async def _show(stream: ResourceStream, address: str, limit: asyncio.Timeout) -> None:
+    inventory = Inventory(stream, address)
 
     def press(key: str) -> None:
         if key == "q":

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -97,13 +98,10 @@ class Terminal:
     async def _draw(self) -> None:
         self.show()
         while True:
-            try:
-                # Also without news, for a terminal that got another size.
+            # Also without news: what is shown grows old, and a terminal gets another size.
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), 1.0)
                 await asyncio.sleep(GATHER)
-            except TimeoutError:
-                if shutil.get_terminal_size() == self._size:
-                    continue
             self._news.clear()
             self.show()
             await asyncio.sleep(PAUSE)

@@ -94,7 +94,7 @@ class MetricStream:
 
     Where the server cannot go on (it was started anew) the stream starts over: after `reset` and the series come the
     values that were missed, read by QueryMetrics, each series' in the order of time, then the newest ones. The same is
-    done, without `reset`, after a `gap`. So of each series every value comes, and none twice, unless `missing` says why.
+    done, without `reset`, after a `gap`. So of each series every value comes and none twice, unless `missing` says why.
 
         async with client.stream_metrics("providers/-", metrics=["cloud.instance.*"]) as stream:
             async for update in stream:
@@ -124,6 +124,11 @@ class MetricStream:
     def connections(self) -> int:
         """How often the server has opened the stream: more than 1 after reconnects."""
         return self._follower.connections
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is heard at the moment; if not, `latest` may be old until the stream is resumed."""
+        return self._follower.connected
 
     def __aiter__(self) -> Self:
         return self

@@ -91,7 +91,7 @@ def test_a_row_has_a_history_and_values_with_units() -> None:
     # A revision of what came before, and a value that is told once more.
     feed.tell(180, [1.0], [2e6])
     status, head, row = plain(board.page(100, 10))
-    assert status.startswith("00:03:00 UTC  1 rows  by name")
+    assert status.startswith("00:03:00 UTC  1 row  by name")
     assert head.split() == ["PROVIDER", "REGION", "INSTANCE", "CPU", "CPU", "NET", "IN"]
     assert row.split() == ["aws", "us", "web", "123", "100.0", "%", "2", "MB/s"]
     for minute in range(100):
