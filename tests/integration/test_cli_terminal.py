@@ -59,7 +59,9 @@ def screen(text: str, rows: int = 40) -> list[str]:
     return shown
 
 
-async def run(address: str, *arguments: str, keys: Sequence[tuple[str, str]] = (), status: int = 0) -> str:
+async def run(
+    address: str, *arguments: str, keys: Sequence[tuple[str, str]] = (), status: int = 0, **environment: str
+) -> str:
     """Run a command in a terminal; returns all that it drew.
 
     Each key is pressed once the screen shows what its pattern says. The command must end with `status`.
@@ -69,7 +71,7 @@ async def run(address: str, *arguments: str, keys: Sequence[tuple[str, str]] = (
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=os.environ | TERMINAL | {"NOVACRON_SERVER": address},
+        env=os.environ | TERMINAL | {"NOVACRON_SERVER": address} | environment,
     )
     assert process.stdout is not None
     assert process.stdin is not None
@@ -90,7 +92,9 @@ async def run(address: str, *arguments: str, keys: Sequence[tuple[str, str]] = (
 
 
 async def listed(_: Any, __: Any) -> Message:
-    return ListInstancesResponse(instances=[WEB])
+    # No terminal that is narrow, and no name that it would take for a command, may spoil a list.
+    rude = Instance(name="providers/aws/instances/us-east-1~i-2", display_name="日本\x1b[31m", instance_type="m5.large")
+    return ListInstancesResponse(instances=[WEB, rude])
 
 
 async def created(_: Any, __: Any) -> Message:
@@ -161,14 +165,19 @@ async def test_a_terminal_gets_tables_bars_and_a_table_that_moves() -> None:
         WatchResourcesRequest: healthy,
     }
     async with script.serve(answers, streams) as address:
-        shown, made, moved = await asyncio.gather(
+        shown, made, moved, plainer = await asyncio.gather(
             run(address, "instances", "list"),
             run(address, "instances", "create", "--image", "ami-1", "--name", "web"),
             run(address, "metrics", "watch", keys=[(r"▁[▂-▇]*█ ", "q")]),
+            run(address, "metrics", "watch", keys=[(r"▁ ", "q")], NO_COLOR="1"),
         )
     assert re.search(r"INSTANCE +NAME +STATE +TYPE +ZONE +ADDRESS +CREATED", plain(shown))
     assert re.search(rf"{WEB.name} +web +running +us-east-1", plain(shown))
-    assert "─" in shown
+    # Two cells for each of the wide letters.
+    _, web, rude = shown.splitlines()
+    assert "~i-2  日本?[31m  unknown  m5.large" in rude
+    assert web.index("running") == rude.index("unknown") + 2
+    assert "\x1b" not in shown
 
     assert re.search(r"web [━╸╺]+ +50 % 0:00:0\d Launch", plain(made))
     assert re.search(r"web ━+ 100 % 0:00:0\d succeeded", plain(made))
@@ -178,6 +187,7 @@ async def test_a_terminal_gets_tables_bars_and_a_table_that_moves() -> None:
     assert re.search(r"PROVIDER  REGION  +INSTANCE  +CPU +CPU", plain(moved))
     assert re.search(r"aws +us-east-1  us-east-1~i-1  ▁ +25\.0 %", plain(moved))
     assert re.search(r"us-east-1~i-1  ▁[▂-▇]*█ +25\.[1-9] %", plain(moved))
+    assert ("\x1b[32m" in moved, "\x1b[32m" in plainer) == (True, False)
 
 
 async def many(_: Any, __: Any) -> AsyncIterator[Message]:

@@ -9,12 +9,11 @@ from novacron.cloud.v1.provider_pb2 import Provider, ProviderState
 from novacron_client import MetricStream, ResourceStream, ResourceUpdate
 
 from novacron_cli.output import Column, clock, when, word
-from novacron_cli.terminal import fitted
+from novacron_cli.terminal import BOLD, GREEN, PLAIN, RED, fitted, status_line
 
 # Seconds for which a row that changed stands out.
 FRESH = 10.0
 _WELL = (ProviderState.PROVIDER_STATE_ACTIVE, ProviderState.PROVIDER_STATE_CONNECTING)
-_BOLD, _GREEN, _RED, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[m"
 
 
 def address_of(instance: Instance) -> str:
@@ -110,12 +109,12 @@ class Inventory:
         widths = [max([len(column.title) + 1, *(len(row[n]) for row in cells)]) + 2 for n, column in enumerate(COLUMNS)]
         fresh = time.monotonic() - FRESH
         heads = [column.title + self._arrow(n) for n, column in enumerate(COLUMNS)]
-        lines = [fitted(self._status(instances), width).rstrip()]
-        lines += [f"{_RED}{fitted(trouble, width).rstrip()}{_PLAIN}" for trouble in ailing]
-        lines.append(f"{_BOLD}{_joined(heads, widths, width)}{_PLAIN}")
+        lines = [status_line([self._status(instances)], width)]
+        lines += [f"{RED}{fitted(trouble, width).rstrip()}{PLAIN}" for trouble in ailing]
+        lines.append(f"{BOLD}{_joined(heads, widths, width)}{PLAIN}")
         for instance, row in zip(shown, cells, strict=True):
             text = _joined(row, widths, width)
-            lines.append(f"{_GREEN}{text}{_PLAIN}" if self._changed.get(instance.name, 0.0) > fresh else text)
+            lines.append(f"{GREEN}{text}{PLAIN}" if self._changed.get(instance.name, 0.0) > fresh else text)
         if below := len(instances) - self.offset - len(shown):
             lines.append(f"{below} more below")
         return lines
@@ -124,7 +123,7 @@ class Inventory:
         states = Counter(word(instance, "state") for instance in instances)
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
         number = f"{len(instances)} instance{'' if len(instances) == 1 else 's'}"
-        return f"{number}{f': {counts}' if counts else ''}   s sort  r reverse  ↑↓ scroll  q quit"
+        return f"{number}: {counts}" if counts else number
 
     def _arrow(self, column: int) -> str:
         return "" if column != self._sort else "▼" if self._is_reversed else "▲"

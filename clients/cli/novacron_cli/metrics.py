@@ -94,7 +94,7 @@ async def watch_metrics(
         float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="End by itself after that.")
     ] = None,
 ) -> None:
-    """Stream live metrics: on a terminal a table that moves, elsewhere a line for each value.
+    """Stream live metrics. On a terminal that is a table that moves, elsewhere a line for each value.
 
     The table is sorted and grouped as --sort and --group-by say; s and r sort otherwise, arrows scroll, q ends.
     """
