@@ -47,7 +47,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 GIB = 1 << 30
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="providers/{provider}/instances/{id}")]
-NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="providers/{provider}/instances/{id}")]
+NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME", help="providers/{provider}/instances/{id}")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done, or only start it.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Cut the power: the guest is not asked.")]
 
@@ -62,7 +62,7 @@ async def list_instances(
     deleted: Annotated[bool, typer.Option("--deleted", help="Also those that are gone and still known.")] = False,
     limit: LimitOption = 0,
 ) -> None:
-    """List instances; what cannot be read is told, and the exit code is 1 then."""
+    """List instances. What cannot be read is told, and the exit code is 1 then."""
     request = ListInstancesRequest(
         parent=provider_name(provider),
         regions=region,
@@ -85,7 +85,7 @@ async def watch_instances(
         float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="End by itself after that.")
     ] = None,
 ) -> None:
-    """Watch instances: on a terminal a table that moves, elsewhere a line for each change; json: a document a line.
+    """Watch instances. On a terminal that is a table that moves, elsewhere a line for each change.
 
     Without --filter the providers' health is told, too: why a part of it may be old.
     """
@@ -97,11 +97,11 @@ async def watch_instances(
                 async for update in stream:
                     _tell_of(update, session.json)
             else:
-                await _show(stream, limit)
+                await _show(stream, session.client.address, limit)
 
 
-async def _show(stream: ResourceStream, limit: asyncio.Timeout) -> None:
-    inventory = Inventory(stream.latest)
+async def _show(stream: ResourceStream, address: str, limit: asyncio.Timeout) -> None:
+    inventory = Inventory(stream, address)
 
     def press(key: str) -> None:
         if key == "q":
@@ -154,7 +154,9 @@ async def create_instance(
     disk: Annotated[float, typer.Option(min=0, help="Size of the boot disk in GiB; 0: that of the image.")] = 0,
     network: Annotated[str, typer.Option(help="Network to be in; none: the default one.")] = "",
     subnet: Annotated[str, typer.Option(help="The cloud's identifier of the subnet.")] = "",
-    security_group: Annotated[list[str] | None, typer.Option(help="The cloud's identifier of a group.")] = None,
+    security_group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="The cloud's identifier of a group.")
+    ] = None,
     public_ip: Annotated[bool | None, typer.Option("--public-ip/--no-public-ip", help="A public address?")] = None,
     user_data: Annotated[
         bytes | None, typer.Option(parser=content, metavar="FILE", help="cloud-init or script.")

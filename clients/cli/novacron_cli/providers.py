@@ -45,14 +45,14 @@ Auth = Annotated[
     ),
 ]
 Endpoint = Annotated[str | None, typer.Option(help="Address of the cloud's API in place of the public one.")]
-Regions = Annotated[list[str] | None, typer.Option("--region", help="Region to use; none means all.")]
+Regions = Annotated[list[str] | None, typer.Option("--region", metavar="REGION", help="Region to use; none means all.")]
 DefaultRegion = Annotated[str | None, typer.Option(help="Region of requests that name none.")]
 DefaultZone = Annotated[str | None, typer.Option(help="Zone of requests that name none.")]
 Project = Annotated[str | None, typer.Option(help="Account, subscription or project.")]
 CloudTimeout = Annotated[
     float | None, typer.Option("--cloud-timeout", parser=duration, metavar="DURATION", help="Limit of one cloud call.")
 ]
-MaxRetries = Annotated[int | None, typer.Option(min=0, help="Repeats of one cloud call.")]
+MaxRetries = Annotated[int | None, typer.Option(min=0, metavar="N", help="Repeats of one cloud call.")]
 Options = Annotated[
     list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Setting of that kind of provider alone.")
 ]
@@ -163,7 +163,7 @@ async def unregister_provider(
     validate_only: ValidateOption = False,
     request_id: RequestIdOption = "",
 ) -> None:
-    """Forget a provider and its credentials; nothing changes in the cloud."""
+    """Forget a provider and its credentials. Nothing changes in the cloud."""
     request = UnregisterProviderRequest(
         name=provider_name(id), allow_missing=allow_missing, validate_only=validate_only, request_id=request_id
     )

@@ -5,11 +5,17 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from rich.cells import set_cell_size
 
+from novacron_cli.output import printable
+
+BOLD, PLAIN = "\x1b[1m", "\x1b[m"
+# See no-color.org.
+GREEN, RED = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[32m", "\x1b[31m")
 # Seconds between two pages, and the time in which what comes together is waited for.
 PAUSE, GATHER = 0.25, 0.05
 
@@ -26,9 +32,16 @@ def can_draw() -> bool:
 
 def fitted(text: str, width: int) -> str:
     """Text of exactly that many cells, without what a terminal would take for a command."""
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = printable(text)
     return f"{text:<{width}.{width}}" if text.isascii() else set_cell_size(text, width)
+
+
+def status_line(parts: Sequence[str], width: int) -> str:
+    """The first line of a page: what it is, and the keys that it knows as far as they have room."""
+    for keys in ("s sort  r reverse  ↑↓ scroll  q quit", "q quit"):
+        if len(text := "  ".join([*parts, keys])) <= width:
+            return text
+    return fitted("  ".join(parts), width).rstrip()
 
 
 class Terminal:
@@ -97,13 +110,10 @@ class Terminal:
     async def _draw(self) -> None:
         self.show()
         while True:
-            try:
-                # Also without news, for a terminal that got another size.
+            # Also without news: what is shown grows old, and a terminal gets another size.
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), 1.0)
                 await asyncio.sleep(GATHER)
-            except TimeoutError:
-                if shutil.get_terminal_size() == self._size:
-                    continue
             self._news.clear()
             self.show()
             await asyncio.sleep(PAUSE)

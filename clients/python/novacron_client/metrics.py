@@ -47,8 +47,8 @@ class MetricUpdate:
         removed: Series that ended.
         reset: The stream starts, or starts over: the table is empty again.
         synced: The table is whole: every series that has a value shows its newest one.
-        gap: What was dropped because this reader was too slow; None when nothing was.
-        missing: With `synced`, why values of the time without a connection are missing; None when none are.
+        gap: What the server dropped because this reader was too slow; None when nothing was. It is read from history.
+        missing: With `synced`, why what was missed could not all be read from history; None when nothing is missing.
     """
 
     table: SeriesTable
@@ -93,8 +93,8 @@ class MetricStream:
     """An endless stream of updates; reconnects and resumes by itself.
 
     Where the server cannot go on (it was started anew) the stream starts over: after `reset` and the series come the
-    values that were missed, read by QueryMetrics, each series' in the order of time, then the newest ones. So of each
-    series every value comes, and none twice, also over a restart of the server.
+    values that were missed, read by QueryMetrics, each series' in the order of time, then the newest ones. The same is
+    done, without `reset`, after a `gap`. So of each series every value comes and none twice, unless `missing` says why.
 
         async with client.stream_metrics("providers/-", metrics=["cloud.instance.*"]) as stream:
             async for update in stream:
@@ -110,7 +110,7 @@ class MetricStream:
         self.latest = SeriesTable()
         self.synced = False
         self._follower, self._wanted, self._query = follower, wanted, query
-        # What was missed, from the moment the stream starts over until it is read.
+        # What was missed, from the moment the stream starts over, or has a gap, until it is read.
         self._refill: Refill | None = None
         # Of the series, by slot: what was seen and may come again after a stream has started over.
         self._seen: dict[int, Sample] = {}
@@ -124,6 +124,11 @@ class MetricStream:
     def connections(self) -> int:
         """How often the server has opened the stream: more than 1 after reconnects."""
         return self._follower.connections
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is heard at the moment; if not, `latest` may be old until the stream is resumed."""
+        return self._follower.connected
 
     def __aiter__(self) -> Self:
         return self
@@ -180,7 +185,7 @@ class MetricStream:
         return MetricUpdate(self.latest, time, period, slots, values, removed=removed)
 
     def _is_new(self, slot: int, time: float, value: float) -> bool:
-        """Whether a value is none of those that came before the stream started over, or were read from history."""
+        """Whether a value is none of those that came before the hole, or were read from history."""
         if self._refilled.get(time, {}).get(slot) == value:
             return False
         seen = self._seen.get(slot)
@@ -210,8 +215,7 @@ class MetricStream:
             self._named = set()
             if control.opened.resumed:
                 return None
-            seen = {**(self._refill.seen if self._refill else {}), **self.latest.newest()}
-            self._refill = Refill(seen) if seen else None
+            self._owe_what_follows()
             self.latest, self.synced = SeriesTable(), False
             return MetricUpdate(self.latest, reset=True)
         if kind == "synced":
@@ -219,9 +223,15 @@ class MetricStream:
             self.synced = True
             return MetricUpdate(self.latest, removed=removed, synced=True)
         if kind == "gap":
+            self._owe_what_follows()
             self.synced = False
             return MetricUpdate(self.latest, gap=control.gap)
         return None
+
+    def _owe_what_follows(self) -> None:
+        """Note that a hole begins after what was seen; the snapshot that follows is its end."""
+        seen = {**(self._refill.seen if self._refill else {}), **self.latest.newest()}
+        self._refill = Refill(seen) if seen else None
 
     def _end_of_table(self) -> Sequence[SeriesKey]:
         """The whole table came; what ended while this reader was away is not in it."""

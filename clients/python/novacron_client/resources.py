@@ -55,6 +55,11 @@ class ResourceStream:
         """How often the server has opened the stream: more than 1 after reconnects."""
         return self._follower.connections
 
+    @property
+    def connected(self) -> bool:
+        """Whether the server is heard at the moment; if not, `latest` may be old until the stream is resumed."""
+        return self._follower.connected
+
     def __aiter__(self) -> Self:
         return self
 

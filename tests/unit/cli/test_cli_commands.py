@@ -1,6 +1,7 @@
 """Each command sends the request that its options say, and prints the answer for people or for programs."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -444,16 +445,17 @@ def test_metrics_are_listed_and_read(terminal: Terminal) -> None:
 def test_live_metrics_are_lines_without_a_terminal(terminal: Terminal, output: str) -> None:
     gap = ms.MetricEvent()
     gap.control.gap.dropped_items = 40
-    events = script.metrics(
-        opened("e"), table(0, (CPU, WEB), (NET, WEB)), batch(1_700_000_000, 0, [0.25, float("nan")]), synced(1), gap
-    )
-    watch = stream(ms.StreamMetricsRequest, events, end=False)
+    first = [table(0, (CPU, WEB), (NET, WEB)), batch(1_700_000_000, 0, [0.25, float("nan")]), synced(1)]
+    watch = stream(ms.StreamMetricsRequest, script.metrics(opened("e"), *first, gap, synced(2)), end=False)
+    history = refuse(ms.QueryMetricsRequest, script.status(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", "gone"))
     result = terminal.run(
-        "metrics", "watch", "-p", "aws", "-m", CPU, "--interval", "2s", "--changes", "--for", "0.3s", "-o", output,
-        answers=(watch,),
+        "metrics", "watch", "-p", "aws", "-m", CPU, "--interval", "2s", "--changes", "--for", "1s", "-o", output,
+        answers=(watch, history),
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert result.stderr == "40 values were dropped: this reader is too slow\n"
+    dropped, missing = result.stderr.splitlines()
+    assert dropped == "40 values were dropped, this reader is too slow: history is asked for them"
+    assert re.fullmatch(r"missing: values from before \d\d:\d\d:\d\d could not all be read: gone", missing)
     request = terminal.asked[0]
     assert (request.parent, request.interval.seconds, request.changes_only) == ("providers/aws", 2, True)
     if output == "json":

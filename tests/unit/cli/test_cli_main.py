@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ def test_it_also_runs_as_a_module() -> None:
         [sys.executable, "-m", "novacron_cli", "operations", "--help"], capture_output=True, text=True, check=True
     )
     assert "watch" in found.stdout
+
+
+def test_it_tells_its_version() -> None:
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"novacron-cloud {version('novacron-cloud')}\n")
 
 
 @pytest.mark.parametrize("noun", NOUNS)

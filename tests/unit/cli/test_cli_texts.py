@@ -38,6 +38,9 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         (999.96, "By/s", "1000 B/s"),
         (12.0, "By/s", "12 B/s"),
         (4.5, "{operation}/s", "4.5 operation/s"),
+        (9999.4, "{packet}/s", "9999 packet/s"),
+        (-12_345.0, "{packet}/s", "-12.3k packet/s"),
+        (3.0, "", "3"),
         (None, "1", "-"),
     ],
 )
