@@ -63,7 +63,9 @@ def test_a_port_that_is_taken_is_named() -> None:
         with pytest.raises(SandboxError) as refusal:
             Sandbox(port=port).start()
     # The end of what it wrote: the interpreter has nothing to add about its own end.
-    assert str(refusal.value).endswith(f"did not start; it wrote:\nport {port} of 127.0.0.1 cannot be had: Address already in use")
+    assert str(refusal.value).endswith(
+        f"did not start; it wrote:\nport {port} of 127.0.0.1 cannot be had: Address already in use"
+    )
 
 
 def test_a_start_has_a_deadline() -> None:
