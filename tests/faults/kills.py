@@ -1,9 +1,9 @@
 """The server is killed at each of its named points and at any other moment; every operation ends, with one effect."""
 
 import asyncio
-import contextlib
 import itertools
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,10 +27,13 @@ POINTS = ["intent", *(f"{when}:{step}" for step in STEPS for when in WHEN), "beg
 RATE = 20.0
 # Machines that are begun while a server lives, and longest seconds until one without a failpoint is killed.
 EACH, LONGEST = 3, 1.5
+# Machines under way from which on a server is left in peace until all are made: one that takes up too many never comes
+# to an end with any before it is killed again.
+MOST = 30
 
 
 async def run(form: Form, folder: Path) -> Sequence[Row]:
-    """Half of the kills are at named points in turn, the others at moments that the dice choose."""
+    """As many kills as there are named points are at these in turn, then as many when the dice say, and so on."""
     dice = random.Random(form.seed)
     history = History()
     async with stage(("aws",), folder, seed=form.seed, rate=RATE, boot_seconds=6) as at:
@@ -42,27 +45,26 @@ async def run(form: Form, folder: Path) -> Sequence[Row]:
             user = _User(at, client, history, tasks)
             ids = iter(request_ids(form.seed, "kills", form.kills * EACH))
             reached: set[str] = set()
-            points = itertools.cycle(POINTS)
-            for number in range(form.kills):
-                named = number < len(POINTS) or number % 2 == 0
-                point = next(points) if named else ""
+            for number, point in zip(
+                range(form.kills), itertools.cycle([*POINTS, *("" for _ in POINTS)]), strict=False
+            ):
                 fresh = list(itertools.islice(ids, EACH))
-                if await _kill(at, address, point, partial(user.make, fresh), dice):
+                if await _kill(at, address, point, partial(user.make, fresh), dice) and point:
                     reached.add(point)
                 if (number + 1) % 50 == 0:
-                    print(f"{number + 1} kills, {history.outcomes()}")
-            ready = time.monotonic()
-            async with at.server(listen=address):
-                ready = time.monotonic() - ready
-                async with asyncio.timeout(2 * SETTLED_WITHIN):
-                    await user.done()
+                    print(f"{number + 1} kills, {history.outcomes()}", flush=True)
+                if user.under_way > MOST:
+                    await _peace(at, address, user)
+            ready = await _peace(at, address, user)
         effects = Counter(made.request for made in await asyncio.to_thread(counts.made, at.sandbox, "aws"))
     verdict = history.check(effects)
-    load = f"aws, {form.kills} kills, {len(POINTS)} named points in turn and any moment, seed {form.seed}"
+    load = (
+        f"aws, {form.kills} kills: each of {len(POINTS)} named points in turn, then as many moments, seed {form.seed}"
+    )
     resumed = sum(watcher.resumed for watcher in user.watchers)
     print(f"{load}: {history.outcomes()}, {resumed} watches resumed")
     return [
-        exactly("named points at which it died", load, len(reached & set(POINTS)), min(form.kills, len(POINTS))),
+        exactly("named points at which it died", load, len(reached), min(form.kills, len(POINTS))),
         exactly("operations made twice", load, len(verdict.twice) + len(verdict.strange), 0),
         exactly("operations lost", load, len(verdict.lost) + len(verdict.ghosts), 0),
         exactly("operations that did not succeed by themselves", load, len(history.entries) - _good(history), 0),
@@ -91,6 +93,11 @@ class _User:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
+    @property
+    def under_way(self) -> int:
+        """Machines that were begun and have not ended."""
+        return len(self._under_way)
+
     async def done(self) -> None:
         """Return when all that was begun has ended."""
         await asyncio.gather(*self._under_way)
@@ -109,16 +116,26 @@ class _User:
 async def _kill(at: Stage, address: str, point: str, begin: Callable[[], None], dice: random.Random) -> bool:
     """Start a server, begin something, and see it die at the point, or kill it; whether it died by itself."""
     settings = {"listen": address, **({"failpoint": point} if point else {})}
-    with contextlib.suppress(ServerEnded):
+    try:
         async with at.server(**settings) as server:
             begin()
             try:
                 async with asyncio.timeout(20.0 if point else dice.uniform(0.0, LONGEST)):
-                    await server.process.wait()
+                    return await server.process.wait() == -signal.SIGKILL
             except TimeoutError:
                 await server.kill()
                 return False
-            return True
-    # It died while it took up what was left; what was to begin is begun with the next one.
-    begin()
-    return True
+    except ServerEnded as error:
+        # It died while it took up what was left; what was to begin is begun with the next one.
+        begin()
+        return error.status == -signal.SIGKILL
+
+
+async def _peace(at: Stage, address: str, user: _User) -> float:
+    """A server that lives until all has ended; after how many seconds it was ready."""
+    begin = time.monotonic()
+    async with at.server(listen=address):
+        ready = time.monotonic() - begin
+        async with asyncio.timeout(2 * SETTLED_WITHIN):
+            await user.done()
+    return ready

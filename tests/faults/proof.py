@@ -61,7 +61,8 @@ QUICK = Form(
     creates=24,
     outage=15.0,
     throttle=5.0,
-    kills=10,
+    # 11 at the named points, the others at any moment.
+    kills=15,
     lease=2.0,
     stop=3.0,
     history=7.0,
