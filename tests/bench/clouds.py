@@ -1,10 +1,10 @@
 """Clouds: start-up and memory with 0 to 3 clouds in use, against a bare grpc.aio server in the same run.
 
-Both have bytecode from their second start on, as after an installation; without it Python would mostly compile.
+Both have bytecode by their second start, as after an installation (the Makefile sees to that); without it a start is
+mostly compiling.
 """
 
 import asyncio
-import os
 import pathlib
 import sys
 import tempfile
@@ -107,8 +107,6 @@ async def rows() -> AsyncIterator[Row]:
     """Measure and print; a machine that is slow today is no failure."""
     print(f"clouds: best of {ROUNDS} starts with 0 to {len(CONFIGS)} clouds; then {FLEET} instances of each are read")
     with tempfile.TemporaryDirectory() as folder:
-        # For the processes that are started; some machines keep none.
-        os.environ.update(PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=f"{folder}/bytecode")
         async with Sandbox() as sandbox:
             for kind in CONFIGS:
                 await asyncio.to_thread(sandbox.seed, FLEET, cloud=kind)
