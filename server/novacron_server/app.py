@@ -24,7 +24,7 @@ from novacron_server.config import Config
 from novacron_server.dispatch import Dispatch
 from novacron_server.doors.grpc import GrpcDoor
 from novacron_server.inventory.fleet import Fleet
-from novacron_server.inventory.providers import Providers, installed
+from novacron_server.inventory.providers import Installed, Providers
 from novacron_server.inventory.reads import Reads
 from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
@@ -60,7 +60,7 @@ class App:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        plugins = self._plugins if self._plugins is not None else await asyncio.to_thread(installed)
+        plugins = self._plugins if self._plugins is not None else await asyncio.to_thread(Installed)
         seal = await asyncio.to_thread(Seal.from_file, config.key_file)
         self._store = await Store.open(config.database)
         self._providers = Providers(self._store, seal, plugins, self._clock)
