@@ -180,7 +180,13 @@ class Providers:
 
     def has(self, name: str, capability: int) -> bool:
         """Whether a provider has a capability; 0 is had by all."""
-        return not capability or self.capabilities(name)[capability].level >= capabilities_pb2.SUPPORT_LEVEL_EMULATED
+        if not capability:
+            return True
+        plugin = self.plugins.get(self.get(name).row.kind)
+        return any(
+            status.capability == capability and status.level >= capabilities_pb2.SUPPORT_LEVEL_EMULATED
+            for status in (plugin.capabilities if plugin else ())
+        )
 
     def budget(self, name: str) -> Budget:
         """What reading the metrics of a provider costs; raises NotFound."""
