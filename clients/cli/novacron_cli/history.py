@@ -94,7 +94,7 @@ async def query_metrics(
 ) -> None:
     """Read history. Each series is a line, with its newest, least and greatest value."""
     if end >= begin:
-        raise typer.BadParameter("it begins no later than it ends: --from 2h --until 1h", param_hint="--from")
+        raise typer.BadParameter("it has to begin before it ends: --from 2h --until 1h", param_hint="--from")
     request = QueryMetricsRequest(
         parent=provider_name(provider),
         selector=MetricSelector(metrics=metric or (), resources=resource or (), filter=filter),
@@ -227,7 +227,10 @@ async def write_metrics(
     validate_only: ValidateOption = False,
     request_id: RequestIdOption = "",
 ) -> None:
-    """Write values of metrics of your own into the cloud's metric store."""
+    """Write values of metrics of your own into the cloud's metric store.
+
+    The cloud's own tools read them there; the other commands here do not.
+    """
     point = MetricPoint(resource=resource, unit=unit, attributes=pairs(attribute or (), "--attribute"))
     point.time.FromMilliseconds(round((time.time() - ago) * 1000))
     parent = provider_name(provider or "/".join(resource.split("/")[:2]) or "default")

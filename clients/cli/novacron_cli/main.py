@@ -16,6 +16,8 @@ except ModuleNotFoundError as error:
     raise SystemExit(
         f"error: the command is not installed (no {error.name}): pip install 'novacron-cloud[cli]'"
     ) from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 EPILOG = """\b
 Exit codes:
@@ -97,4 +99,8 @@ def main() -> None:
     """Run the command that the arguments name."""
     # gRPC tells of connections that come and go on stderr, where only our own sentences belong.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:
+        # While something is imported; a command that runs tells it itself.
+        raise SystemExit(130) from None

@@ -86,7 +86,7 @@ async def watch_operation(
 
 
 async def _watch_all(session: Session, parent: str, filter: str) -> None:
-    async with aclosing(session.client.watch_operations(parent, filter=filter)) as changes:
+    async with session.client.watch_operations(parent, filter=filter) as changes:
         async for change in changes:
             if session.json:
                 write_json(change, indent=None)

@@ -1,5 +1,6 @@
 """Commands for cloud accounts."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ from novacron_cli.arguments import (
     settings,
 )
 from novacron_cli.durations import duration
+from novacron_cli.failure import tell
 from novacron_cli.output import Column, when, word, write, write_json, write_table
 from novacron_cli.session import Session, command
 
@@ -115,6 +117,8 @@ async def register_provider(
     request = RegisterProviderRequest(
         provider_id=id, provider=provider, validate_only=validate_only, request_id=request_id
     )
+    if sys.stderr.isatty():
+        tell(f"signing in to {kind} ...")
     answer = await session.client.call(request, timeout=session.timeout)
     session.show(answer.provider)
 

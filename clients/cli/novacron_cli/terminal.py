@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ PAUSE, GATHER = 0.25, 0.05
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[?25h\x1b[?1049l"
 # A terminal that knows these shows all that is between them at once; others ignore them.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
-_ARROWS = {b"A": "up", b"B": "down", b"5": "page up", b"6": "page down", b"H": "home"}
+_ARROWS = {"A": "up", "B": "down", "5~": "page up", "6~": "page down", "H": "home", "1~": "home"}
 
 
 def can_draw() -> bool:
@@ -34,6 +35,12 @@ def fitted(text: str, width: int) -> str:
     """Text of exactly that many cells, without what a terminal would take for a command."""
     text = printable(text)
     return f"{text:<{width}.{width}}" if text.isascii() else set_cell_size(text, width)
+
+
+def keys_of(text: str) -> list[str]:
+    """The keys that a terminal sent, of which several may come at once; those that have no name here are left out."""
+    found = re.findall(r"\x1b[\[O]([0-9;]*[A-Za-z~])|([^\x1b])", text)
+    return [key for arrow, letter in found if (key := letter or _ARROWS.get(arrow, ""))]
 
 
 def status_line(parts: Sequence[str], width: int) -> str:
@@ -130,11 +137,7 @@ class Terminal:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._read)
 
     def _read(self) -> None:
-        data = os.read(sys.stdin.fileno(), 64)
-        if data.startswith((b"\x1b[", b"\x1bO")):
-            keys = [_ARROWS[data[2:3]]] if data[2:3] in _ARROWS else []
-        else:
-            keys = [*data.decode(errors="ignore")]
+        keys = keys_of(os.read(sys.stdin.fileno(), 1024).decode(errors="ignore"))
         for key in keys:
             self._key(key)
         if keys:

@@ -4,8 +4,7 @@ import math
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 
@@ -13,6 +12,7 @@ from novacron_client.errors import CloudError
 from novacron_client.follow import Follower, seconds
 from novacron_client.refill import Query, Refill, Wanted
 from novacron_client.series import Row, Sample, SeriesKey, SeriesTable, slots_of, timestamp
+from novacron_client.stream import Stream
 
 if TYPE_CHECKING:
     import numpy
@@ -89,7 +89,7 @@ class MetricUpdate:
         return Columns(slots, times, numpy.asarray(self.values, numpy.float64))
 
 
-class MetricStream:
+class MetricStream(Stream[MetricUpdate]):
     """An endless stream of updates; reconnects and resumes by itself.
 
     Where the server cannot go on (it was started anew) the stream starts over: after `reset` and the series come the
@@ -107,9 +107,10 @@ class MetricStream:
 
     def __init__(self, follower: Follower[metrics_service_pb2.MetricEvent], wanted: Wanted, query: Query) -> None:
         """Follow a stream of what is `wanted`; `query` answers QueryMetrics, page by page."""
+        super().__init__(follower)
         self.latest = SeriesTable()
         self.synced = False
-        self._follower, self._wanted, self._query = follower, wanted, query
+        self._wanted, self._query = wanted, query
         # What was missed, from the moment the stream starts over, or has a gap, until it is read.
         self._refill: Refill | None = None
         # Of the series, by slot: what was seen and may come again after a stream has started over.
@@ -118,36 +119,6 @@ class MetricStream:
         self._refilled: dict[float, Mapping[int, float]] = {}
         # Slots that the whole table names, which follows each `opened`; None when it is complete.
         self._named: set[int] | None = None
-        self._updates = self._follow()
-
-    @property
-    def connections(self) -> int:
-        """How often the server has opened the stream: more than 1 after reconnects."""
-        return self._follower.connections
-
-    @property
-    def connected(self) -> bool:
-        """Whether the server is heard at the moment; if not, `latest` may be old until the stream is resumed."""
-        return self._follower.connected
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> MetricUpdate:
-        """The next update. Raises CloudError for what no new connection mends."""
-        return await anext(self._updates)
-
-    async def aclose(self) -> None:
-        """End the stream and release its call."""
-        await self._updates.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def _follow(self) -> AsyncGenerator[MetricUpdate, None]:
         async with aclosing(self._follower.events()) as events:

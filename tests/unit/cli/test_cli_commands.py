@@ -412,6 +412,9 @@ def test_all_operations_are_watched_without_a_name(terminal: Terminal) -> None:
         "OPERATION_STATE_RUNNING",
         "OPERATION_STATE_FAILED",
     ]
+    quiet = stream(osv.WatchOperationsRequest, osv.WatchOperationsResponse(events=[first]), end=False)
+    result = terminal.run(*arguments, "--for", "0.2s", answers=(quiet,))
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_metrics_are_listed_and_read(terminal: Terminal) -> None:

@@ -13,6 +13,7 @@ from novacron_cli.dashboard import Fleet, Reading, line
 from novacron_cli.durations import duration
 from novacron_cli.output import Column, binary, quantity, when, word, write_fields, write_table
 from novacron_cli.progress import percent_of, step_of
+from novacron_cli.terminal import keys_of
 
 
 @pytest.mark.parametrize(
@@ -141,3 +142,18 @@ def test_the_fleet_is_ordered_by_provider_region_and_name() -> None:
         instance("gcp", "a", "2"),
     ]
     assert [reading.instance for reading in Fleet(reversed(ordered)).readings()] == ordered
+
+
+@pytest.mark.parametrize(
+    ("sent", "keys"),
+    [
+        ("sq", ["s", "q"]),
+        # A key that is held down.
+        ("\x1b[B\x1b[B\x1bOA", ["down", "down", "up"]),
+        ("\x1b[6~\x1b[5~\x1b[Hj", ["page down", "page up", "home", "j"]),
+        # F5, Ctrl-right, and what is cut off.
+        ("\x1b[15~\x1b[1;5Cr\x1b", ["r"]),
+    ],
+)
+def test_keys(sent: str, keys: list[str]) -> None:
+    assert keys_of(sent) == keys
