@@ -202,11 +202,19 @@ class Proxy:
 
     async def _pass_on(self, request: web.Request, body: bytes) -> web.Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
-        async with self._session.request(
-            request.method, self._upstream + request.path_qs, data=body or None, headers=headers, allow_redirects=False
-        ) as answer:
-            kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP]
-            content = await answer.read()
+        try:
+            async with self._session.request(
+                request.method,
+                self._upstream + request.path_qs,
+                data=body or None,
+                headers=headers,
+                allow_redirects=False,
+            ) as answer:
+                kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP]
+                content = await answer.read()
+        except aiohttp.ServerDisconnectedError:
+            # The sandbox's own fault.
+            return _reset(request)
         response = web.Response(status=answer.status, body=content)
         response.headers.popall("Content-Type", None)
         response.headers.extend(kept)

@@ -149,6 +149,10 @@ async def change(
             if operation is None:
                 operation = (await send(request, timeout=30)).operation
                 begun(operation.name)
+            elif history.entries[key].doubted is not None:
+                # Where it stands, which a server tells at once; for the end it may have to wait longer than it lives.
+                get = operations.GetOperationRequest(name=operation.name)
+                operation = (await client.operations.GetOperation(get, timeout=30)).operation
             else:
                 wait = operations.WaitOperationRequest(name=operation.name)
                 operation = (await client.operations.WaitOperation(wait, timeout=40)).operation
