@@ -5,8 +5,8 @@
 ARGS ?=
 PYTHON ?=
 export PYTHON
-# Bytecode is kept, also where the environment forbids it: else each process compiles all that it imports, and a start of
-# the server takes three times as long.
+# Bytecode is kept, also where the environment forbids it: else each process compiles all that it imports, and a start
+# of the server takes three times as long.
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
