@@ -28,7 +28,7 @@ from tests.bench.replay import Replay, replay
 from tests.bench.table import Row, alternated, compared
 from tests.servers import registration, server_process
 
-FLEET, ROUNDS = 10_000, 3
+FLEET = 10_000
 # Instances that the sandbox makes in one go.
 SEEDED = 1_000
 # Who else lists a cloud, and how much of their CPU may be ours.
@@ -139,7 +139,7 @@ class Bench:
         await list_ours()
         await quiet(self.pid)
         asked.clear()
-        found = await alternated({"ours": list_ours, **rivals}, ROUNDS)
+        found = await alternated({"ours": list_ours, **rivals})
         what = f"{FLEET:,} instances through gRPC from {self.kind}, cold, CPU of client and server, against"
         rows = [
             compared(f"fleet-{name}", f"{what} {name}", aim, found["ours"], found[name], "s")
