@@ -60,14 +60,19 @@ def tell(line: str) -> None:
     sys.stderr.flush()
 
 
+def tell_of(error: CloudError) -> None:
+    """Write what an error is to standard error."""
+    for line in sentences(error):
+        tell(line)
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turn what ends a command into sentences on standard error and an exit code."""
     try:
         yield
     except CloudError as error:
-        for line in sentences(error):
-            tell(line)
+        tell_of(error)
         raise typer.Exit(exit_code(error)) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         tell("interrupted")

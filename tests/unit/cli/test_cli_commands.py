@@ -248,6 +248,21 @@ def test_delete_takes_several_and_has_nothing_to_show(terminal: Terminal) -> Non
     assert json.loads(result.stdout) == []
 
 
+@pytest.mark.parametrize("more", [[], ["--no-wait"]])
+def test_of_several_one_that_fails_stops_no_other_and_each_failure_is_told(terminal: Terminal, more: list[str]) -> None:
+    def missing(name: str) -> Any:
+        error = script.status(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", f"no {name}")
+        return refuse(ps.StopInstanceRequest, error)
+
+    operation = succeeded(message(Instance, **INSTANCE))
+    done = answer(ps.StopInstanceRequest, ps.StopInstanceResponse(operation=operation))
+    result = terminal.run("instances", "stop", "a", WEB, "b", *more, answers=(missing("a"), done, missing("b")))
+    assert result.exit_code == 4
+    assert result.stdout == (f"{operation.name}\n" if more else f"{WEB} running 54.1.2.3\n")
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert sorted(errors) == ["error: no a (RESOURCE_NOT_FOUND)", "error: no b (RESOURCE_NOT_FOUND)"]
+
+
 def test_instance_types_and_regions(terminal: Terminal) -> None:
     shape = {"native_id": "t3.nano", "region": "us-east-1", "vcpus": 2, "memory_bytes": 1 << 29, "gpu_count": 1}
     answers = (
