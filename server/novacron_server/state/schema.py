@@ -18,6 +18,8 @@ def migrate(connection: Connection) -> str:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+        # What it imports in between may take a busy machine long, and no lease depends on this transaction yet.
+        connection.execute(text("set local idle_in_transaction_session_timeout = '30s'"))
     present = _revision(connection)
     if present != HEAD:
         _upgrade(connection, present)

@@ -220,13 +220,16 @@ async def test_an_outage_of_one_region_leaves_the_others_their_retries(callers: 
 
 
 async def test_whether_a_change_may_have_had_an_effect_is_remembered_over_all_attempts(callers: Callers) -> None:
-    answers = [Unavailable("reset", sent=True), Throttled("refused"), *down(9)]
+    answers = [Throttled("refused"), Unavailable("reset", sent=True), Unavailable("reset", sent=True), *down(9)]
+    began = callers.clock.monotonic()
     with pytest.raises(Unavailable) as caught:
         await callers.of("").call("a", Cloud(*answers), CALL, mutates=True)
-    assert caught.value.sent
+    # And since when: the wait after the first refusal had passed, those after the second had not.
+    assert caught.value.sent and caught.value.sent_at is not None
+    assert began < caught.value.sent_at < callers.clock.monotonic()
     with pytest.raises(Unavailable) as caught:
         await callers.of("").call("a", Cloud(*down(9)), CALL, mutates=True)
-    assert not caught.value.sent
+    assert not caught.value.sent and caught.value.sent_at is None
 
 
 async def test_a_read_has_no_effect_whatever_became_of_it(callers: Callers) -> None:

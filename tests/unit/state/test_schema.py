@@ -4,6 +4,7 @@ import asyncio
 import pathlib
 import subprocess
 import sys
+import time
 import zipfile
 
 import pytest
@@ -13,7 +14,7 @@ from novacron_server.state.errors import StoreError
 from novacron_server.state.schema import HEAD
 from novacron_server.state.store import Store
 from novacron_server.state.tables import metadata
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, event, text
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -65,6 +66,22 @@ async def test_replicas_that_start_together_make_one_database(empty_postgresql: 
     assert len({store.epoch for store in stores}) == 1
     for store in stores:
         await store.close()
+
+
+async def test_a_start_that_takes_its_time_between_two_statements_is_not_cut(empty_postgresql: str) -> None:
+    slept: list[str] = []
+
+    def pause(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if "CREATE TABLE" in statement and not slept:
+            slept.append(statement)
+            time.sleep(2.3)
+
+    event.listen(Engine, "before_cursor_execute", pause)
+    try:
+        await (await Store.open(empty_postgresql)).close()
+    finally:
+        event.remove(Engine, "before_cursor_execute", pause)
+    assert slept
 
 
 def test_an_installed_wheel_brings_its_migrations(tmp_path: pathlib.Path) -> None:
