@@ -28,6 +28,8 @@ from novacron_server.inventory.providers import Installed, Providers
 from novacron_server.inventory.reads import Reads
 from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
+from novacron_server.inventory.spend import Spend
+from novacron_server.loop import Loop
 from novacron_server.operations import Operations
 from novacron_server.security.seal import Seal
 from novacron_server.state.store import Store
@@ -63,8 +65,10 @@ class App:
         seal = await asyncio.to_thread(Seal.from_file, config.key_file)
         self._store = await Store.open(config.database)
         self._providers = Providers(self._store, seal, plugins, self._clock)
+        self._spend = Spend(self._store, self._providers, self._clock)
         try:
             await self._providers.load(config.providers)
+            await self._spend.start()
             self._operations = Operations(self._store, clock=self._clock, replica=config.replica, lease=config.lease)
             reads = Reads(self._providers, self._clock)
             self._fleet = Fleet(self._providers, reads.recent, self._clock)
@@ -85,6 +89,7 @@ class App:
             )
             recovered = await self._operations.launch(dispatch.rpcs, dispatch.method)
         except BaseException:
+            await self._spend.close()
             await self._providers.close()
             await self._store.close()
             raise
@@ -102,6 +107,7 @@ class App:
         await asyncio.gather(self.telemetry.close(), self._resources.close(), self._operations.close())
         await self._door.stop(self.config.shutdown_grace)
         await self._fleet.close()
+        await self._spend.close()
         await self._providers.close()
         await self._store.close()
         _log.info("stopped")
@@ -139,7 +145,8 @@ def run(config: Config) -> None:
     try:
         if config.otlp_endpoint:
             ends.append(observability.setup_export(config.otlp_endpoint))
-        asyncio.run(serve(config))
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(serve(config))
     finally:
         for end in reversed(ends):
             end()

@@ -268,7 +268,7 @@ class Dispatch:
         if all(isinstance(part, InvalidArgument) for part in parts):
             # The request is at fault, not the clouds.
             raise parts[0]
-        elements: list[bytes] = []
+        elements: list[memoryview] = []
         rest: dict[str, str] = {}
         oldest: list[int] = []
         for name, part in zip(names, parts, strict=True):

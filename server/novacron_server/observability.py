@@ -77,7 +77,8 @@ def setup_logs(level: str, form: str, stream: Any = None) -> Callable[[], None]:
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
+        # What is below the level is dropped before anything of a line is made.
+        wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     final: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)

@@ -1,6 +1,7 @@
 """What the streams of the contract have in common; streams.proto is the law."""
 
 import random
+from functools import lru_cache
 from typing import Protocol
 
 from google.protobuf import duration_pb2
@@ -13,8 +14,6 @@ from novacron_server.times import duration
 HEARTBEAT, HEARTBEAT_LEAST = 15.0, 1.0
 # Seconds after which readers come back when the server stops, each at another moment: not before it can be there again.
 SPREAD = (0.5, 5.0)
-
-_SHORT = [bytes([number]) for number in range(0x80)]
 
 
 class Watching(Protocol):
@@ -44,10 +43,10 @@ def farewell() -> tuple[streams_pb2.StreamControl, ShuttingDown]:
     return streams_pb2.StreamControl(closing=closing), error
 
 
+# Tags, lengths and what views count are the same few at a time.
+@lru_cache(maxsize=4096)
 def varint(number: int) -> bytes:
     """A number as protobuf writes it; streams put finished bytes together by hand."""
-    if number <= 0x7F:
-        return _SHORT[number]
     found = bytearray()
     while number > 0x7F:
         found.append(number & 0x7F | 0x80)

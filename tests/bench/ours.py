@@ -10,6 +10,7 @@ seconds, and given up after as many more.
 """
 
 import asyncio
+import gc
 import math
 import pathlib
 import sys
@@ -17,9 +18,10 @@ from collections.abc import Sequence
 
 from novacron.cloud.v1 import capabilities_pb2, compute_pb2
 from novacron_providers.contract import Call, Points, Provider, SeriesKey, SystemClock, Window
-from novacron_server.app import App
+from novacron_server.app import COLLECTED_AFTER, App
 from novacron_server.config import Config, ProviderEntry
 from novacron_server.doors import grpc as door
+from novacron_server.loop import Loop
 from novacron_server.observability import setup_logs
 
 from tests.unit.telemetry.toycloud import CPU, ToyCloud
@@ -87,4 +89,8 @@ if __name__ == "__main__":
     if len(sys.argv) > 5:
         wanted = {f"grpc.keepalive_{name}_ms": round(float(sys.argv[5]) * 1000) for name in ("time", "timeout")}
         door.OPTIONS[:] = [(name, wanted.get(name, value)) for name, value in door.OPTIONS]
-    asyncio.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int((sys.argv[4:5] or ["1"])[0])))
+    # As `novacron-cloud serve` does.
+    gc.set_threshold(*COLLECTED_AFTER)
+    changed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), changed))

@@ -38,7 +38,7 @@ class Ring:
 
     async def publish(self) -> None:
         """Add a batch each period, without end."""
-        slots, values = np.arange(self._series), np.arange(self._series) / 2
+        places, values = frame.places(np.arange(self._series)), np.arange(self._series) / 2
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
@@ -47,7 +47,7 @@ class Ring:
             if not self.is_live:
                 continue
             self._head += 1
-            self._held.append(frame.batch(self._head, 1_700_000_000.0, self._period, slots, values))
+            self._held.append(frame.batch(self._head, 1_700_000_000.0, self._period, places, values))
             self._turn.set()
             self._turn = asyncio.Event()
 

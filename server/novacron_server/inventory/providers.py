@@ -11,6 +11,7 @@ from novacron.cloud.v1 import capabilities_pb2, provider_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import AlreadyExists, CloudError, InvalidArgument, NotFound, Unsupported
+from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.provider import Connection, Provider, Settings
 from novacron_providers.contract.secret import Secret
 
@@ -67,6 +68,12 @@ class Registered:
     budget: Budget
     health: Health | None = None
     fault: CloudError | None = None
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """The metrics of its connection; None when it has none."""
+        areas = self.health.connection.areas if self.health else ()
+        return next((area for area in areas if isinstance(area, Metrics)), None)
 
 
 class Providers:
@@ -173,7 +180,13 @@ class Providers:
 
     def has(self, name: str, capability: int) -> bool:
         """Whether a provider has a capability; 0 is had by all."""
-        return not capability or self.capabilities(name)[capability].level >= capabilities_pb2.SUPPORT_LEVEL_EMULATED
+        if not capability:
+            return True
+        plugin = self.plugins.get(self.get(name).row.kind)
+        return any(
+            status.capability == capability and status.level >= capabilities_pb2.SUPPORT_LEVEL_EMULATED
+            for status in (plugin.capabilities if plugin else ())
+        )
 
     def budget(self, name: str) -> Budget:
         """What reading the metrics of a provider costs; raises NotFound."""

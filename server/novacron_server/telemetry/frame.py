@@ -4,8 +4,9 @@ A batch is written by hand because a packed `repeated double` on the wire is the
 object is made for a value. Any number of these byte strings joined is one StreamMetricsResponse.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ SAMPLES = 8192
 # A column with holes goes out as one batch for each run of slots, unless runs are shorter than this on average: then
 # the steps, 1 byte a sample, cost less than the headers, about 30 bytes a batch.
 RUN = 32
+
+# Tags of an event in a response, and of a batch in an event.
+_EVENT, _BATCH = varint(1 << 3 | 2), varint(4 << 3 | 2)
 
 
 def _tagged(number: int, payload: bytes) -> bytes:
@@ -52,38 +56,58 @@ def _varints(numbers: Slots) -> bytes:
     return numbers.astype(np.uint8).tobytes()
 
 
-def batch(sequence: int, time: float, period: float, slots: Slots, values: Floats) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one batch holds of a column.
+
+    Attributes:
+        start, stop: From where to where in the column.
+        places: The fields that tell the slots of it; the same in each tick.
+    """
+
+    start: int
+    stop: int
+    places: bytes
+
+
+def places(slots: Slots) -> bytes:
+    """The fields of a batch that tell slots, ascending and at least one; and the head of the one for the values."""
+    first, last = int(slots[0]), int(slots[-1])
+    steps = b"" if last - first + 1 == slots.size else _tagged(4, _varints(np.diff(slots, prepend=slots[0])))
+    return _number(3, first) + steps + varint(5 << 3 | 2) + varint(8 * slots.size)
+
+
+def batch(sequence: int, time: float, period: float, places: bytes, values: Floats) -> bytes:
     """A StreamMetricsResponse of one batch event.
 
     Args:
         sequence: Position after the event.
         time: End of the period, seconds since 1970.
         period: Its length in seconds; 0 for values of a moment.
-        slots: Ascending; at least one.
+        places: Of the slots, see `places`.
         values: One for each slot.
     """
-    first, last = int(slots[0]), int(slots[-1])
-    body = _times(time, period) + _number(3, first)
-    if last - first + 1 != slots.size:
-        body += _tagged(4, _varints(np.diff(slots, prepend=slots[0])))
     column = np.ascontiguousarray(values, "<f8")
-    body += varint(5 << 3 | 2) + varint(column.nbytes)
-    head = _number(1, sequence) + varint(4 << 3 | 2) + varint(len(body) + column.nbytes) + body
+    times = _times(time, period)
+    size = len(times) + len(places) + column.nbytes
+    head = _number(1, sequence) + _BATCH + varint(size)
     # The only copy of the column.
-    return b"".join((varint(1 << 3 | 2), varint(len(head) + column.nbytes), head, column.data))
+    return b"".join((_EVENT, varint(len(head) + size), head, times, places, column.data))
 
 
-def pieces(slots: Slots, values: Floats) -> Iterator[tuple[Slots, Floats]]:
+def pieces(slots: Slots) -> list[Piece]:
     """Split a column, slots ascending, into what one batch each holds."""
     if 0 < slots.size <= SAMPLES and slots[-1] - slots[0] == slots.size - 1:
-        yield slots, values
-        return
-    cuts = np.flatnonzero(np.diff(slots) != 1) + 1
-    if (cuts.size + 1) * RUN > slots.size:
-        cuts = cuts[:0]
-    for run, column in zip(np.split(slots, cuts), np.split(values, cuts), strict=True):
-        for start in range(0, run.size, SAMPLES):
-            yield run[start : start + SAMPLES], column[start : start + SAMPLES]
+        return [Piece(0, slots.size, places(slots))]
+    cuts = (np.flatnonzero(np.diff(slots) != 1) + 1).tolist()
+    if (len(cuts) + 1) * RUN > slots.size:
+        cuts = []
+    found = []
+    for begin, end in pairwise([0, *cuts, slots.size]):
+        for start in range(begin, end, SAMPLES):
+            stop = min(end, start + SAMPLES)
+            found.append(Piece(start, stop, places(slots[start:stop])))
+    return found
 
 
 def control(sequence: int, message: streams_pb2.StreamControl) -> bytes:

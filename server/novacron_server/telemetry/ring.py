@@ -59,7 +59,8 @@ class Ring:
         self._size = 0
         # What was joined last, and after which place: as a rule all readers are at the same one.
         self._joined: tuple[Mark, bytes, Mark] | None = None
-        self._turn = asyncio.Event()
+        # Of those who wait; most rings of many have nobody at most times.
+        self._turn: asyncio.Event | None = None
 
     def begin(self, slots: int) -> None:
         """Say that this many slots were given before the first event."""
@@ -122,10 +123,12 @@ class Ring:
 
     def wake(self) -> None:
         """Let all readers look again."""
-        self._turn.set()
-        self._turn = asyncio.Event()
+        if self._turn:
+            self._turn.set()
+            self._turn = None
 
     def wait(self) -> Coroutine[Any, Any, object]:
         """Return, once awaited, at the next wake-up."""
         # An Event, not a bare future: one reader that is cancelled must not take the others with it.
+        self._turn = self._turn or asyncio.Event()
         return self._turn.wait()

@@ -33,6 +33,7 @@ class Column:
         fresh: For each row of the table, whether its value is new.
         values: For each row; NaN, where fresh, says that there is none any more.
         known: Whether a row among the fresh ones is older than this column: then it came late, or was corrected.
+        whole: Whether all rows are fresh, as is usual; then nobody need look which.
     """
 
     time: float
@@ -40,6 +41,7 @@ class Column:
     fresh: Mask
     values: Floats
     known: bool
+    whole: bool
 
 
 class Newest:
@@ -163,7 +165,7 @@ class Table:
         at = np.flatnonzero(fresh)
         before[at] = read[at]
         self.newest.put(at, index * period, period, read[at])
-        return Column(index * period, period, fresh, read, bool((fresh & ~is_new).any()))
+        return Column(index * period, period, fresh, read, bool((fresh & ~is_new).any()), bool(fresh.all()))
 
     def void(self, rows: Slots | None = None) -> list[Column]:
         """Say of all series, or of some, that the period after their newest one has no value.
@@ -179,7 +181,7 @@ class Table:
             nothing = np.full(self._size, np.nan)
             after = (round(time / period) + 1) * period
             self.newest.put(places, after, period, nothing[places])
-            columns.append(Column(after, period, fresh, nothing, False))
+            columns.append(Column(after, period, fresh, nothing, known=False, whole=places.size == self._size))
         return columns
 
     def silent(self, group: int, time: float) -> Slots:

@@ -13,11 +13,11 @@ from novacron_providers.contract.metrics import SeriesKey
 
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.demand import Lease, Scope
-from novacron_server.telemetry.frame import Floats, Slots
+from novacron_server.telemetry.frame import Floats, Piece, Slots
 from novacron_server.telemetry.pace import Pace
 from novacron_server.telemetry.ring import Mark, Ring
 from novacron_server.telemetry.roster import Roster, Series, ref_to
-from novacron_server.telemetry.table import Column, Mask, Newest
+from novacron_server.telemetry.table import Column, Mask, Newest, Table
 
 # Series that one view may have.
 LIMIT = 200_000
@@ -30,15 +30,19 @@ class Part:
     """What a view has of one region.
 
     Attributes:
+        table: The region's.
         slots: Slot of each series.
         version: Of the region's table and of the lease when this was made.
         at_slots, at_rows: Slots, ascending, and the row of each in the region's table.
+        pieces: What a column of all slots is split into.
     """
 
+    table: Table
     slots: dict[SeriesKey, int] = field(default_factory=dict)
     version: tuple[int, int] = (-1, -1)
     at_slots: Slots = field(default_factory=NONE.copy)
     at_rows: Slots = field(default_factory=NONE.copy)
+    pieces: Sequence[Piece] = ()
 
 
 class View:
@@ -52,7 +56,6 @@ class View:
         epoch: Identity of the log.
         ring: The log.
         roster: Which series has which slot.
-        newest: Newest value by slot.
         is_open: Whether what comes is logged; before, it only belongs to the first snapshot.
         refresh_at: When `refresh` has something to do, on the monotonic clock.
         fault: Why it cannot go on; None when it can.
@@ -60,26 +63,43 @@ class View:
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace, self._clock = pace, clock
+        self._sends_all = pace.sends_all
         self.epoch = secrets.token_hex(8)
-        self.ring, self.roster, self.newest = Ring(), Roster(), Newest()
+        self.ring, self.roster = Ring(), Roster()
         self.is_open = False
         self.fault: CloudError | None = None
         self._parts: dict[Scope, Part] = {}
+        self._newest = Newest()
+        # Whether the tables may have something newer.
+        self._is_behind = False
         # What readers were told last: the newest, unless the pace holds some of it back; then also which, and when the
         # last telling was, on the monotonic clock.
-        self._told = self.newest if pace.sends_all else Newest()
-        self._held: Mask = np.zeros(self.newest.values.size, np.bool_)
-        self._told_at: Floats = np.full(self.newest.values.size, -np.inf)
+        self._told = self._newest if self._sends_all else Newest()
+        self._held: Mask = np.zeros(self._newest.values.size, np.bool_)
+        self._told_at: Floats = np.full(self._newest.values.size, -np.inf)
         self.refresh_at = math.inf
         self._snapshot: tuple[Mark, list[bytes]] | None = None
         # Of regions that are not read as usual.
         self._notices: dict[Scope, metrics_pb2.MetricCollection] = {}
 
+    @property
+    def newest(self) -> Newest:
+        """Newest value by slot.
+
+        Found in the regions' tables when it is asked for: few ticks of few views need it, and to keep it up to date
+        took a third of the time of a tick.
+        """
+        if self._is_behind:
+            for part in self._parts.values():
+                self._newest.copy(part.at_slots, part.table.newest, part.at_rows)
+            self._is_behind = False
+        return self._newest
+
     def open(self) -> None:
         """Begin the log: what is known now is its first snapshot."""
         self.is_open = True
         self.ring.begin(len(self.roster.series))
-        if not self._pace.sends_all:
+        if not self._sends_all:
             self._mark_told(np.flatnonzero(self._held))
         if self._pace.refresh:
             self.refresh_at = self._clock.monotonic() + self._pace.refresh
@@ -95,28 +115,40 @@ class View:
         """
         if self._snapshot is None or self._snapshot[0] is not self.ring.head:
             events = [(frame.collection(0, message), 0) for message in self._notices.values()]
-            for time, period, places in self._told.moments(self._live()):
-                for slots, values in frame.pieces(places, self._told.values[places]):
-                    events.append((frame.batch(0, time, period, slots, values), slots.size))
+            told = self.newest if self._sends_all else self._told
+            for time, period, slots in told.moments(self._live()):
+                values = told.values[slots]
+                for piece in frame.pieces(slots):
+                    column = values[piece.start : piece.stop]
+                    events.append((frame.batch(0, time, period, piece.places, column), column.size))
             self._snapshot = self.ring.head, [data for data, _ in events]
         return self._snapshot[1]
 
     def take(self, lease: Lease, columns: Sequence[Column]) -> None:
         """Values of a region came, oldest first, or series came or went."""
-        part = self._parts.setdefault(lease.region.scope, Part())
+        scope, table = lease.region.scope, lease.region.table
+        part = self._parts.get(scope)
+        if part is None:
+            part = self._parts[scope] = Part(table)
+        self._is_behind = True
         events: list[tuple[bytes, int]] = []
-        if part.version != (lease.region.table.version, lease.version):
+        version = table.version, lease.version
+        is_renewed = part.version != version
+        if is_renewed:
+            part.version = version
             self._renew(lease, part, columns, events)
         for column in columns:
-            hit = column.fresh.take(part.at_rows)
-            # As a rule all of them are new, and nothing need be picked.
             slots, rows = part.at_slots, part.at_rows
-            if np.count_nonzero(hit) < hit.size:
-                slots, rows = slots[hit], rows[hit]
-            self._note(slots, column.time, column.period, column.values.take(rows), events)
+            pieces: Sequence[Piece] | None = part.pieces
+            # As a rule all of them are new, and nothing need be picked.
+            if not column.whole:
+                hit = column.fresh.take(rows)
+                if np.count_nonzero(hit) < hit.size:
+                    slots, rows, pieces = slots[hit], rows[hit], None
+            self._note(slots, column.time, column.period, column.values.take(rows), events, pieces)
         self._flush(part, events)
         self._append(events)
-        if self.roster.is_sparse:
+        if is_renewed and self.roster.is_sparse:
             self._start_over()
 
     def notice(self, scope: Scope, message: metrics_pb2.MetricCollection | None) -> None:
@@ -138,6 +170,8 @@ class View:
             events: list[tuple[bytes, int]] = []
             self._change([], [*part.slots.values()], events)
             self._append(events)
+            if self.roster.is_sparse:
+                self._start_over()
 
     def refresh(self) -> None:
         """Log all values again, if the pace says that it is time."""
@@ -155,25 +189,31 @@ class View:
         if events:
             self.ring.append(events, len(self.roster.series), self._clock.time())
 
-    def _log(self, slots: Slots, time: float, period: float, values: Floats, events: list[tuple[bytes, int]]) -> None:
-        if self.is_open:
-            for run, piece in frame.pieces(slots, values):
-                sequence = self.ring.head.sequence + len(events) + 1
-                events.append((frame.batch(sequence, time, period, run, piece), run.size))
+    def _log(
+        self, pieces: Sequence[Piece], time: float, period: float, values: Floats, events: list[tuple[bytes, int]]
+    ) -> None:
+        for piece in pieces:
+            sequence, column = self.ring.head.sequence + len(events) + 1, values[piece.start : piece.stop]
+            events.append((frame.batch(sequence, time, period, piece.places, column), column.size))
 
-    def _note(self, slots: Slots, time: float, period: float, values: Floats, events: list[tuple[bytes, int]]) -> None:
-        """Take values in, and log them or hold them back."""
-        if not slots.size:
-            return
-        self.newest.put(slots, time, period, values)
-        if self._pace.sends_all:
-            self._log(slots, time, period, values, events)
-        else:
+    def _note(
+        self,
+        slots: Slots,
+        time: float,
+        period: float,
+        values: Floats,
+        events: list[tuple[bytes, int]],
+        pieces: Sequence[Piece] | None = None,
+    ) -> None:
+        """Log values, or hold them back; `pieces` are those of the slots, where they are known."""
+        if not self._sends_all:
             self._held[slots] = True
+        elif self.is_open:
+            self._log(frame.pieces(slots) if pieces is None else pieces, time, period, values, events)
 
     def _flush(self, part: Part, events: list[tuple[bytes, int]]) -> None:
         """Log what was held back of a region, where it is time; each tick of the region comes by here."""
-        if self._pace.sends_all or not self.is_open:
+        if self._sends_all or not self.is_open:
             return
         slots = part.at_slots[self._held[part.at_slots]]
         slots = slots[self._told_at[slots] + self._pace.interval <= self._clock.monotonic()]
@@ -184,7 +224,7 @@ class View:
 
     def _tell(self, slots: Slots, events: list[tuple[bytes, int]]) -> None:
         for time, period, places in self.newest.moments(slots):
-            self._log(places, time, period, self.newest.values[places], events)
+            self._log(frame.pieces(places), time, period, self.newest.values[places], events)
         self._mark_told(slots)
 
     def _mark_told(self, slots: Slots) -> None:
@@ -205,7 +245,7 @@ class View:
         part.slots.update((key, first + n) for n, key in enumerate(new))
         pairs = sorted((slot, rows[key]) for key, slot in part.slots.items())
         part.at_slots, part.at_rows = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
-        part.version = table.version, lease.version
+        part.pieces = frame.pieces(part.at_slots)
         self._change([Series(key, region.descriptors[key.metric], refs[key.resource]) for key in new], ended, events)
         # A series that was there before it was selected begins with the value that it has.
         begun = np.zeros(table.newest.values.size, np.bool_)
@@ -221,13 +261,13 @@ class View:
         """Give slots to series, and end others."""
         first = len(self.roster.series)
         self.roster.add(new)
-        self.newest.grow(len(self.roster.series))
+        self._newest.grow(len(self.roster.series))
         self._told.grow(len(self.roster.series))
-        room = self.newest.values.size - self._held.size
+        room = self._newest.values.size - self._held.size
         self._held = np.concatenate((self._held, np.zeros(room, np.bool_)))
         self._told_at = np.concatenate((self._told_at, np.full(room, -np.inf)))
         for slot in ended:
-            self.newest.forget(slot)
+            self._newest.forget(slot)
             self._told.forget(slot)
             self._held[slot] = False
         sequence = self.ring.head.sequence + len(events) + 1
@@ -255,9 +295,10 @@ class View:
             part.slots = {key: after[slot] for key, slot in part.slots.items()}
             # What is ascending stays so.
             part.at_slots = np.array([after[slot] for slot in part.at_slots.tolist()], np.int64)
+            part.pieces = frame.pieces(part.at_slots)
         old_ring, self.ring = self.ring, Ring()
         self.ring.begin(before.size)
-        self.roster, self.newest, self._held, self._told_at = roster, newest, held, told_at
-        self._told = newest if self._pace.sends_all else told
+        self.roster, self._newest, self._held, self._told_at = roster, newest, held, told_at
+        self._told = newest if self._sends_all else told
         self.epoch, self._snapshot = secrets.token_hex(8), None
         old_ring.wake()

@@ -6,7 +6,7 @@ from novacron_server.telemetry.table import Column
 
 
 def column(number: int, *, known: bool = False, period: float = 60.0) -> Column:
-    return Column(number * period, period, np.ones(1, np.bool_), np.ones(1), known)
+    return Column(number * period, period, np.ones(1, np.bool_), np.ones(1), known, whole=True)
 
 
 def periods(cadence: Cadence, minute: float, behind: float) -> range:

@@ -18,6 +18,11 @@ def column(first: int, gaps: list[int]) -> frame.Slots:
     return np.cumsum([first, *gaps], dtype=np.int64)
 
 
+def sizes(slots: frame.Slots) -> list[int]:
+    """How many slots each batch has that a column is split into."""
+    return [piece.stop - piece.start for piece in frame.pieces(slots)]
+
+
 def by_protobuf(
     sequence: int, time: float, period: float, slots: frame.Slots, values: frame.Floats
 ) -> metrics_service_pb2.StreamMetricsResponse:
@@ -45,7 +50,7 @@ def test_batch_equals_protobufs_own_bytes(
     slots = column(first, gaps)
     values = np.array(data.draw(st.lists(doubles, min_size=slots.size, max_size=slots.size)))
     expected = by_protobuf(sequence, time, period, slots, values)
-    assert frame.batch(sequence, time, period, slots, values) == expected.SerializeToString()
+    assert frame.batch(sequence, time, period, frame.places(slots), values) == expected.SerializeToString()
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**40), st.integers(0, 1000), st.integers(1, 50)), max_size=8))
@@ -53,7 +58,7 @@ def test_responses_joined_parse_as_one(parts: list[tuple[int, int, int]]) -> Non
     events, data = [], b""
     for sequence, first, size in parts:
         slots, values = np.arange(first, first + size), np.linspace(0.0, 1.0, size)
-        data += frame.batch(sequence, 1_700_000_000.25, 60.0, slots, values)
+        data += frame.batch(sequence, 1_700_000_000.25, 60.0, frame.places(slots), values)
         data += frame.control(sequence, streams_pb2.StreamControl(synced=streams_pb2.StreamSynced()))
         events += [*by_protobuf(sequence, 1_700_000_000.25, 60.0, slots, values).events]
         events.append(metrics_service_pb2.MetricEvent(sequence=sequence))
@@ -64,29 +69,26 @@ def test_responses_joined_parse_as_one(parts: list[tuple[int, int, int]]) -> Non
 @given(first=st.integers(0, 1000), gaps=steps)
 def test_pieces_are_the_column_in_order(first: int, gaps: list[int]) -> None:
     slots = column(first, gaps)
-    values = slots / 2
-    pieces = [*frame.pieces(slots, values)]
-    assert np.concatenate([run for run, _ in pieces]).tolist() == slots.tolist()
-    assert np.concatenate([part for _, part in pieces]).tolist() == values.tolist()
+    pieces = frame.pieces(slots)
+    assert [n for piece in pieces for n in range(piece.start, piece.stop)] == [*range(slots.size)]
+    for piece in pieces:
+        assert piece.places == frame.places(slots[piece.start : piece.stop])
 
 
 def test_large_column_is_cut_into_messages_of_64_kb() -> None:
-    slots = np.arange(20_000)
-    pieces = [*frame.pieces(slots, np.zeros(20_000))]
-    assert [run.size for run, _ in pieces] == [8192, 8192, 3616]
+    assert sizes(np.arange(20_000)) == [8192, 8192, 3616]
 
 
 def test_few_holes_cost_a_header_each_and_many_cost_steps() -> None:
     few = np.delete(np.arange(10_000), [100, 5000])
-    assert [run.size for run, _ in frame.pieces(few, few / 1)] == [100, 4899, 4999]
+    assert sizes(few) == [100, 4899, 4999]
     many = np.arange(0, 1000, 3)
-    [(run, _)] = frame.pieces(many, many / 1)
-    assert run.size == many.size
+    assert sizes(many) == [many.size]
 
 
 def test_bytes_a_sample() -> None:
     values = np.full(1000, math.pi)
-    dense = frame.batch(12345, 1_700_000_000.0, 60.0, np.arange(1000), values)
+    dense = frame.batch(12345, 1_700_000_000.0, 60.0, frame.places(np.arange(1000)), values)
     assert len(dense) / 1000 < 8.05
-    sparse = np.arange(0, 10_000, 10)
+    sparse = frame.places(np.arange(0, 10_000, 10))
     assert len(frame.batch(12345, 1_700_000_000.0, 60.0, sparse, values)) / 1000 < 9.05
