@@ -5,6 +5,9 @@
 ARGS ?=
 PYTHON ?=
 export PYTHON
+# Bytecode is kept, also where the environment forbids it: else each process compiles all that it imports, and a start
+# of the server takes three times as long.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check proto docs bench faults lock

@@ -82,7 +82,11 @@ def registration(sandbox: Sandbox, name: str = "aws", kind: str = "aws") -> pb.R
 
 
 class ServerEnded(AssertionError):
-    """A server ended before it served; the message ends with what it logged."""
+    """A server ended before it served, with an exit status; the message ends with what it logged."""
+
+    def __init__(self, status: int, log: str) -> None:
+        super().__init__(f"the server ended with {status}: {log}")
+        self.status = status
 
 
 @dataclass
@@ -120,6 +124,8 @@ async def server_process(
     ready.unlink(missing_ok=True)
     settings = flags(folder, **{"log_level": "debug", "ready_file": ready, **more})
     variables = {f"NOVACRON_{key.upper()}": str(value) for key, value in settings.items()}
+    # Python keeps what it has compiled, as it does by default: without, a start takes several times as long.
+    variables["PYTHONDONTWRITEBYTECODE"] = ""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, *program, env={**os.environ, **variables}, stderr=output
@@ -128,7 +134,7 @@ async def server_process(
         async with asyncio.timeout(30):
             while not ready.exists():
                 if process.returncode is not None:
-                    raise ServerEnded(f"the server ended with {process.returncode}: {log.read_text()[-2000:]}")
+                    raise ServerEnded(process.returncode, log.read_text()[-2000:])
                 await asyncio.sleep(0.02)
         yield ServerProcess(process, json.loads(ready.read_text())["address"], log)
     finally:

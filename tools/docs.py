@@ -14,7 +14,7 @@ from novacron_providers.aws import instances as aws
 from novacron_providers.azure import instances as azure
 from novacron_providers.contract import Metrics, Settings
 from novacron_providers.gcp import instances as gcp
-from novacron_server.inventory.providers import installed
+from novacron_server.inventory.providers import Installed
 
 from tools.rules import ROOT
 
@@ -82,7 +82,7 @@ def descriptors() -> dict[str, Descriptors]:
         "gcp": {"project": "project-1"},
     }
     found: dict[str, Descriptors] = {}
-    for kind, plugin in sorted(installed().items()):
+    for kind, plugin in sorted(Installed().items()):
         given = configs.get(kind, {})
         config = provider_pb2.ProviderConfig(project=given.get("project"))
         config.options.CopyFrom(struct_pb2.Struct())
@@ -124,7 +124,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def metrics_text() -> str:
     """docs/metrics.md as it should be."""
     clouds = descriptors()
-    titles = {kind: plugin.display_name for kind, plugin in installed().items()}
+    titles = {kind: plugin.display_name for kind, plugin in Installed().items()}
     every = {name: one for found in clouds.values() for name, one in found.items()}
     canonical = sorted(name for name in every if name.startswith("cloud."))
 
@@ -192,7 +192,7 @@ WORDS = {"aws": aws_words, "azure": azure_words, "gcp": gcp_words}
 
 def states_text() -> str:
     """docs/states.md as it should be."""
-    titles = {kind: plugin.display_name for kind, plugin in installed().items()}
+    titles = {kind: plugin.display_name for kind, plugin in Installed().items()}
     clouds = {kind: list(words()) for kind, words in WORDS.items()}
     rows = []
     for name, value in sorted(compute_pb2.InstanceState.items(), key=lambda item: item[1] or 99):

@@ -84,7 +84,8 @@ def _options() -> argparse.Namespace:
 
 
 def _wait_for_end_of_input(ended: threading.Event) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: its lock, held by a thread that waits, breaks the end of the interpreter.
+    while os.read(0, 4096):
         pass
     ended.set()
 

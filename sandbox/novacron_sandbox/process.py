@@ -85,13 +85,12 @@ class Sandbox:
                 self.pid = process.pid
             line = self._first_line(process)
             try:
-                ready = json.loads(line)
+                ready = json.loads(line or "")
             except ValueError:
                 self.stop()
-                wrote = f"{line}{_tail(stderr)}".strip() or "nothing"
-                raise SandboxError(
-                    f"the sandbox ended or was not ready within {self._ready_timeout:g} s; it wrote:\n{wrote}"
-                ) from None
+                wrote = f"{line or ''}{_tail(stderr)}".strip() or "nothing"
+                failed = f"was not ready within {self._ready_timeout:g} s" if line is None else "did not start"
+                raise SandboxError(f"the sandbox {failed}; it wrote:\n{wrote}") from None
         self.aws, self.azure, self.gcp = (ready.get(cloud, {}) for cloud in ("aws", "azure", "gcp"))
 
     def stop(self) -> None:
@@ -174,7 +173,8 @@ class Sandbox:
     ) -> None:
         await asyncio.to_thread(self.stop)
 
-    def _first_line(self, process: "subprocess.Popen[str]") -> str:
+    def _first_line(self, process: "subprocess.Popen[str]") -> str | None:
+        """What it says first; empty when it ended before, None when it takes too long."""
         lines: list[str] = []
 
         def read() -> None:
@@ -184,7 +184,7 @@ class Sandbox:
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
         reader.join(self._ready_timeout)
-        return "".join(lines)
+        return lines[0] if lines else None
 
     def _hook(self, cloud: str, name: str, asked: dict[str, Any] | None) -> dict[str, Any]:
         access: dict[str, Any] = getattr(self, cloud)

@@ -94,7 +94,7 @@ class Config(BaseSettings):
     lease: Annotated[float, Field(ge=1)] = 15.0
     """Seconds of silence after which other replicas take over the operations that this one runs."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least level of log lines."""
+    """Least level of log lines; a read that succeeds within a second has one at debug, every other call at info."""
     log_format: Literal["json", "console"] = "json"
     """Form of log lines, on standard error."""
     otlp_endpoint: str = ""

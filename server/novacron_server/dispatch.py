@@ -94,7 +94,7 @@ class Dispatch:
         """
         if owner := self._owners.get(rpc.path):
             return _bound(owner, rpc)
-        name = _located(request)
+        name = _located(rpc, request)
         connection = self._providers.connection(name)
         if self._providers.has(name, rpc.capability):
             for area in connection.areas:
@@ -111,7 +111,8 @@ class Dispatch:
         facts: dict[str, str] = {}
         with observed(rpc, call, metadata, facts):
             request = self._admit(rpc, data, facts)
-            call = replace(call, request_id=getattr(request, "request_id", ""))
+            if rpc.is_repeatable:
+                call = replace(call, request_id=request.request_id)
             match rpc.kind:
                 case Kind.OPERATION:
                     return await self._operate(rpc, request, call)
@@ -134,21 +135,22 @@ class Dispatch:
             finally:
                 await messages.aclose()
 
-    def _admit(self, rpc: Rpc, data: bytes, facts: dict[str, str]) -> Message:
+    def _admit(self, rpc: Rpc, data: bytes, facts: dict[str, str]) -> Any:
         """Parse, validate, and put the default provider's id in place of "default"."""
-        request = rpc.request()
+        request: Any = rpc.request()
         try:
             request.ParseFromString(data)
         except DecodeError:
             raise InvalidArgument(f"the bytes are no {rpc.request.DESCRIPTOR.full_name}") from None
         validate(rpc, request)
-        for field in ("name", "parent"):
-            name = getattr(request, field, "")
-            if provider_of(name) == "default":
-                setattr(request, field, name.replace("providers/default", f"providers/{self._providers.default()}", 1))
-        if provider := _located(request):
+        provider = _located(rpc, request)
+        if provider == "default":
+            provider = self._providers.default()
+            name = getattr(request, rpc.locator)
+            setattr(request, rpc.locator, name.replace("providers/default", f"providers/{provider}", 1))
+        if provider:
             facts["provider"] = provider
-        if getattr(request, "parent", "") and provider != WILDCARD:
+        if rpc.locator == "parent" and provider and provider != WILDCARD:
             # Also where the sidecar itself answers: a list of nothing would hide a mistyped name.
             self._providers.get(provider)
         return request
@@ -159,7 +161,7 @@ class Dispatch:
             call = replace(call, deadline=time.monotonic() + READ_LIMIT)
         try:
             async with asyncio.timeout(call.remaining()):
-                if _located(request) == WILDCARD and rpc.path not in self._owners:
+                if _located(rpc, request) == WILDCARD and rpc.path not in self._owners:
                     return await self._fan_out(rpc, request, call)
                 method = self.method(rpc, request)
                 if rpc.path not in self._owners:
@@ -199,7 +201,7 @@ class Dispatch:
             principal=call.principal,
             peer=call.peer,
             method=rpc.path,
-            resource=_resource(request),
+            resource=_resource(rpc, request),
             request_id=call.request_id,
             digest=digest,
             request=without_secrets(request).SerializeToString(),
@@ -266,7 +268,7 @@ class Dispatch:
         if all(isinstance(part, InvalidArgument) for part in parts):
             # The request is at fault, not the clouds.
             raise parts[0]
-        elements: list[bytes] = []
+        elements: list[memoryview] = []
         rest: dict[str, str] = {}
         oldest: list[int] = []
         for name, part in zip(names, parts, strict=True):
@@ -294,10 +296,10 @@ def _bound(owner: object, rpc: Rpc) -> Method:
     return method
 
 
-def _resource(request: Message) -> str:
+def _resource(rpc: Rpc, request: Message) -> str:
     """Name of what a request is about: what it names, else where it makes it."""
-    if name := getattr(request, "name", "") or getattr(request, "parent", ""):
-        return str(name)
+    if rpc.locator:
+        return str(getattr(request, rpc.locator))
     if isinstance(request, provider_service_pb2.RegisterProviderRequest):
         return f"providers/{request.provider_id}"
     if isinstance(request, provider_service_pb2.UpdateProviderRequest):
@@ -305,6 +307,6 @@ def _resource(request: Message) -> str:
     return ""
 
 
-def _located(request: Message) -> str:
+def _located(rpc: Rpc, request: Message) -> str:
     """Id of the provider that a request names by name or parent; empty when it names none."""
-    return provider_of(getattr(request, "name", "") or getattr(request, "parent", ""))
+    return provider_of(getattr(request, rpc.locator)) if rpc.locator else ""

@@ -1,5 +1,8 @@
 """What operators see of the server: log lines, spans, metrics.
 
+At level info the log tells what changes something, what fails and what takes long. A read that simply succeeds is at
+debug: the metrics count it, and its line costs more than the rest of the call.
+
 Logs go through a queue to a thread of their own, so that a full pipe on standard error never holds up a call. Spans
 and metrics use the OpenTelemetry API and cost next to nothing until an OTLP endpoint is configured; the SDK is only
 imported then. The context of the caller's trace is taken from its metadata, so its spans and ours are one trace.
@@ -21,16 +24,20 @@ from google.rpc import code_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError
 from opentelemetry import metrics, propagate, trace
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from novacron_server.rpc import Kind, Rpc
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.rpc")
+_threshold = logging.getLogger("novacron.rpc")
 _tracer = trace.get_tracer("novacron.server")
 _meter = metrics.get_meter("novacron.server")
 _calls = _meter.create_counter("novacron.rpc.calls", "{call}", "RPCs served, by method and status")
 _seconds = _meter.create_histogram("novacron.rpc.duration", "s", "Time from request to answer, by method and status")
 _open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
+
+# Seconds from which on a read that succeeds is told at level info.
+SLOW = 1.0
 
 # The last fence: values that look like credentials, whatever key they stand under. Types keep them out before this.
 _CREDENTIAL = re.compile(
@@ -70,7 +77,8 @@ def setup_logs(level: str, form: str, stream: Any = None) -> Callable[[], None]:
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
+        # What is below the level is dropped before anything of a line is made.
+        wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     final: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
@@ -138,7 +146,7 @@ def setup_export(endpoint: str) -> Callable[[], None]:
 
 @contextmanager
 def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str, str]) -> Iterator[None]:
-    """One span, one log line and the metrics of one RPC; `facts` may be filled while it runs."""
+    """One span, the log line and the metrics of one RPC; `facts` may be filled while it runs."""
     begin = time.perf_counter()
     code = "OK"
     label = {"rpc.method": rpc.path}
@@ -147,9 +155,11 @@ def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str,
     span = _tracer.start_span(
         f"{rpc.service}/{rpc.name}", propagate.extract(metadata), kind=SpanKind.SERVER, attributes=attributes
     )
+    context = span.get_span_context()
     # A generator may be closed from another context than it began in, so streams do not set theirs; what they read is
-    # read by collectors, for all of them.
-    with trace.use_span(span, end_on_exit=False) if rpc.kind is not Kind.STREAM else nullcontext():
+    # read by collectors, for all of them. Where nobody traces there is nothing to set.
+    is_set = context.is_valid and rpc.kind is not Kind.STREAM
+    with trace.use_span(span, end_on_exit=False) if is_set else nullcontext():
         try:
             yield
         except CloudError as error:
@@ -175,16 +185,30 @@ def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str,
             span.set_attribute("rpc.response.status_code", code)
             if code in ("INTERNAL", "UNKNOWN", "UNAVAILABLE"):
                 span.set_status(StatusCode.ERROR)
-            _line(rpc, call, code, seconds, span.get_span_context(), facts)
+            _line(rpc, call, code, seconds, context, facts)
             span.end()
 
 
-def _line(rpc: Rpc, call: Call, code: str, seconds: float, context: Any, facts: Mapping[str, str]) -> None:
+def _line(rpc: Rpc, call: Call, code: str, seconds: float, context: SpanContext, facts: Mapping[str, str]) -> None:
+    level = _level(rpc, code, seconds)
+    # Asked of the standard library, before anything of the line is made: structlog would ask it last.
+    if not _threshold.isEnabledFor(level):
+        return
     fields: dict[str, Any] = {"method": rpc.path, "code": code, "ms": round(seconds * 1000, 1), **facts}
     fields["principal"] = call.principal
     if call.request_id:
         fields["request_id"] = call.request_id
     if context.is_valid:
         fields["trace_id"] = f"{context.trace_id:032x}"
-    write = _log.error if code == "INTERNAL" else _log.warning if code in ("UNKNOWN", "UNAVAILABLE") else _log.info
-    write("rpc", **fields)
+    _log.log(level, "rpc", **fields)
+
+
+def _level(rpc: Rpc, code: str, seconds: float) -> int:
+    """How much a call matters to who operates the server."""
+    if code == "INTERNAL":
+        return logging.ERROR
+    if code in ("UNKNOWN", "UNAVAILABLE"):
+        return logging.WARNING
+    if code == "OK" and rpc.kind is Kind.READ and seconds < SLOW:
+        return logging.DEBUG
+    return logging.INFO

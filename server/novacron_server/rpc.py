@@ -38,29 +38,30 @@ class Rpc:
     Attributes:
         service: Full name of its service.
         name: "CreateInstance".
+        path: "ProviderService/CreateInstance", as in Operation.method.
         kind: How it is served.
         request: Message class that it takes.
         response: Message class that it answers with.
         attribute: Method that implements it: "create_instance".
         capability: Capability that the provider needs; 0 for none.
+        locator: Field of the request that says which provider it is about: "name", "parent", or "" for none.
+        is_repeatable: Whether the request has a request_id.
         action: Action that the caller must be allowed.
         result: Message class in Operation.response; None unless an operation.
     """
 
     service: str
     name: str
+    path: str
     kind: Kind
     request: type[Message]
     response: type[Message]
     attribute: str
+    locator: str
+    is_repeatable: bool
     capability: capabilities_pb2.Capability
     action: annotations_pb2.Action
     result: type[Message] | None
-
-    @property
-    def path(self) -> str:
-        """ "ProviderService/CreateInstance", as in Operation.method."""
-        return f"{self.service.rpartition('.')[2]}/{self.name}"
 
 
 def _read(method: Any) -> Rpc:
@@ -81,13 +82,17 @@ def _read(method: Any) -> Rpc:
     action = options.Extensions[annotations_pb2.action]
     if not action:
         raise TypeError(f"{method.full_name} declares no action")
+    fields = method.input_type.fields_by_name
     return Rpc(
         service=method.containing_service.full_name,
         name=method.name,
+        path=f"{method.containing_service.name}/{method.name}",
         kind=kind,
         request=message_factory.GetMessageClass(method.input_type),
         response=message_factory.GetMessageClass(method.output_type),
         attribute=re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", method.name).lower(),
+        locator=next((name for name in ("name", "parent") if name in fields), ""),
+        is_repeatable="request_id" in fields,
         capability=options.Extensions[annotations_pb2.capability],
         action=action,
         result=result,

@@ -9,7 +9,7 @@ import functools
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api import field_behavior_pb2, field_info_pb2, resource_pb2
 from google.protobuf.duration_pb2 import Duration
@@ -19,6 +19,8 @@ from novacron_providers.contract.errors import InvalidArgument, Violation
 from novacron_providers.contract.names import PROVIDER_ID, WILDCARD
 
 from novacron_server.rpc import Kind, Rpc, contract
+
+EVERYWHERE = f"providers/{WILDCARD}"
 
 Check = Callable[[Any], str]
 """Gives what is wrong with a value, or an empty string."""
@@ -34,36 +36,44 @@ def validate(rpc: Rpc, request: Message) -> None:
 
 def _violations(message: Message, prefix: str, *, wildcard: bool) -> Iterator[Violation]:
     kind: Any = type(message)
-    for field, required, checks, nested in _plan(kind):
-        value = getattr(message, field.name)
-        path = prefix + field.name
+    for rule in _plan(kind):
+        value = getattr(message, rule.field)
+        path = prefix + rule.field
         # A list has no presence, and an unset message must not be created by looking at it.
-        present = message.HasField(field.name) if field.has_presence else bool(value)
+        present = message.HasField(rule.field) if rule.has_presence else bool(value)
         if not present:
-            if required:
+            if rule.is_required:
                 yield Violation(path, "is required")
             continue
-        if field.name == "parent" and wildcard and value == f"providers/{WILDCARD}":
+        if rule.field == "parent" and wildcard and value == EVERYWHERE:
             continue
-        for where, element in _elements(path, value, field.is_repeated):
-            for check in checks:
+        for where, element in _elements(path, value) if rule.is_repeated else ((path, value),):
+            for check in rule.checks:
                 if wrong := check(element):
                     yield Violation(where, wrong)
-            if nested:
+            if rule.is_nested:
                 yield from _violations(element, where + ".", wildcard=False)
 
 
-def _elements(path: str, value: Any, repeated: bool) -> Iterator[tuple[str, Any]]:
-    if repeated:
-        for index, element in enumerate(value):
-            yield f"{path}[{index}]", element
-    else:
-        yield path, value
+def _elements(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    for index, element in enumerate(value):
+        yield f"{path}[{index}]", element
+
+
+class _Rule(NamedTuple):
+    """What a field must be like; a copy of its descriptor, whose own attributes are slow to read."""
+
+    field: str
+    has_presence: bool
+    is_repeated: bool
+    is_required: bool
+    checks: list[Check]
+    is_nested: bool
 
 
 @functools.cache
-def _plan(message: Any) -> list[tuple[Any, bool, list[Check], bool]]:
-    """Fields of a message class that have rules: itself, whether required, its checks, whether to look inside."""
+def _plan(message: Any) -> list[_Rule]:
+    """Rules of the fields of a message class that have any."""
     plan = []
     for field in message.DESCRIPTOR.fields:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
@@ -73,7 +83,7 @@ def _plan(message: Any) -> list[tuple[Any, bool, list[Check], bool]]:
         checks = list(_checks(field, options))
         nested = field.message_type is not None and field.message_type.full_name.startswith("novacron.")
         if required or checks or nested:
-            plan.append((field, required, checks, nested))
+            plan.append(_Rule(field.name, field.has_presence, field.is_repeated, required, checks, nested))
     return plan
 
 

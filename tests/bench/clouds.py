@@ -1,4 +1,8 @@
-"""Clouds: start-up and memory with 0 to 3 clouds in use, against a bare grpc.aio server in the same run."""
+"""Clouds: start-up and memory with 0 to 3 clouds in use, against a bare grpc.aio server in the same run.
+
+Both have bytecode by their second start, as after an installation (the Makefile sees to that); without it a start is
+mostly compiling.
+"""
 
 import asyncio
 import pathlib

@@ -38,6 +38,9 @@ class QuickCloud(ToyCloud):
         self.is_live = True
         self._keys = [SeriesKey(CPU, self.add(f"i-{n:05}")) for n in range(series)]
 
+    async def probe(self, region: str, call: Call) -> None:
+        """All is well: GetProvider's answer holds for a while, as with any other cloud."""
+
     async def collect(
         self,
         region: str,

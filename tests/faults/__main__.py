@@ -11,11 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import histories, kills, matrix, model, outage, overload, replicas, shutdown, throttle
+from tests.faults import histories, kills, matrix, metrics, model, outage, overload, replicas, shutdown, throttle
 from tests.faults.proof import FULL, QUICK, Proof, Row, broken, save, table
 
 PROOFS: dict[str, Proof] = {
     "matrix": matrix.run,
+    "metrics": metrics.run,
     "outage": outage.run,
     "throttle": throttle.run,
     "overload": overload.run,

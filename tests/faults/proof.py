@@ -42,6 +42,7 @@ class Form(NamedTuple):
     seed: int
     calls: int
     creates: int
+    metrics: int
     outage: float
     throttle: float
     kills: int
@@ -59,9 +60,11 @@ QUICK = Form(
     seed=20261124,
     calls=1000,
     creates=24,
+    metrics=100,
     outage=15.0,
     throttle=5.0,
-    kills=10,
+    # 11 at the named points, the others at any moment.
+    kills=15,
     lease=2.0,
     stop=3.0,
     history=7.0,
@@ -75,6 +78,7 @@ FULL = Form(
     seed=20261124,
     calls=20_000,
     creates=300,
+    metrics=2000,
     outage=60.0,
     throttle=60.0,
     kills=1000,

@@ -1,7 +1,7 @@
 """A proxy in front of a sandbox's cloud: what goes wrong on the way, and what is seen of the calls.
 
 Faults are on the wire, so that "after the effect" is just that: the cloud has carried the request out, and its answer
-is lost. Which attempt of which request fails follows from the seed alone, however calls overlap.
+is lost. Which attempt of which request fails follows from the seed alone, however calls overlap: a run can be repeated.
 """
 
 import asyncio
@@ -76,7 +76,8 @@ class Proxy:
         self.cloud, self._upstream, self._seed = cloud, upstream, seed
         self._ca_file = ca_file
         self._forms = of(cloud)
-        self._attempts: Counter[bytes] = Counter()
+        self._requests: dict[str, dict[bytes, int]] = {}
+        self._attempts: Counter[str] = Counter()
         self._news = asyncio.Condition()
         # Changes that the cloud has seen: what was made with a token is there, however full the zone is.
         self._taken_up: set[str] = set()
@@ -127,8 +128,8 @@ class Proxy:
             await self._news.wait_for(lambda: self.seen[action] >= goal)
 
     def forget(self) -> None:
-        """Count anew."""
-        for counter in (self.seen, self.faults, self.changes):
+        """Count anew; the next attempt of each request is its first."""
+        for counter in (self.seen, self.faults, self.changes, self._attempts):
             counter.clear()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -181,8 +182,11 @@ class Proxy:
     def _fault(self, asked: Asked, request: web.Request, body: bytes) -> tuple[str, float]:
         """The fault of this attempt, if it has one, and a number for how it looks."""
         known = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode() + body).digest()
-        self._attempts[known] += 1
-        dice = random.Random(f"{self._seed}/{known.hex()}/{self._attempts[known]}")
+        # Ids are made up by the cloud anew in each run; how many requests differ, and which is met first, stays.
+        numbers = self._requests.setdefault(asked.action, {})
+        subject = f"{self._seed}/{self.cloud}/{asked.action}/{numbers.setdefault(known, len(numbers))}"
+        self._attempts[subject] += 1
+        dice = random.Random(f"{subject}/{self._attempts[subject]}")
         if self.outage:
             return dice.choice(OUTAGE), 0.0
         bucket = self.buckets.get(asked.action) or self.buckets.get("*")
@@ -198,11 +202,19 @@ class Proxy:
 
     async def _pass_on(self, request: web.Request, body: bytes) -> web.Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
-        async with self._session.request(
-            request.method, self._upstream + request.path_qs, data=body or None, headers=headers, allow_redirects=False
-        ) as answer:
-            kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP]
-            content = await answer.read()
+        try:
+            async with self._session.request(
+                request.method,
+                self._upstream + request.path_qs,
+                data=body or None,
+                headers=headers,
+                allow_redirects=False,
+            ) as answer:
+                kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP]
+                content = await answer.read()
+        except aiohttp.ServerDisconnectedError:
+            # The sandbox's own fault.
+            return _reset(request)
         response = web.Response(status=answer.status, body=content)
         response.headers.popall("Content-Type", None)
         response.headers.extend(kept)

@@ -23,8 +23,8 @@ RATE = 20.0
 PER_SECOND, EACH = 200.0, 40
 BEFORE, AFTER = 0.6, 0.4
 DRAINED = 30.0
-# Ends of a call that say: not here, not any more.
-AWAY = ("SERVER_SHUTTING_DOWN", "UNAVAILABLE", "CANCELLED")
+# Ends of a call that say: not here, not any more. Every gRPC client may repeat both; CANCELLED none would.
+AWAY = ("SERVER_SHUTTING_DOWN", "UNAVAILABLE")
 
 
 async def run(form: Form, folder: Path) -> Sequence[Row]:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import forbiddenfruit  # type: ignore[import-untyped]  # has no types
 from blockbuster import BlockBuster, blockbuster
 
 # A call is judged when code of these packages is on the stack: what pytest, coverage and a test's own body do in the
@@ -58,6 +59,10 @@ def install(report: Callable[[str], None]) -> None:
 
 
 def remove() -> None:
-    """Stop watching: an interpreter that ends with patched built-in types crashes."""
+    """Stop watching, and leave built-in types as they were: an interpreter that ends with patched ones can crash."""
     _watch.deactivate()
+    for function in _watch.functions.values():
+        # Where it keeps what was there before; by now that is its own function.
+        if (kept := f"_c_{function.func_name}") in vars(function.module):
+            forbiddenfruit.reverse(function.module, kept)
     gc.callbacks.remove(_note_collection)

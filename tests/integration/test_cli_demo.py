@@ -34,6 +34,10 @@ def test_without_a_terminal_it_prints_plain_lines_and_ends_by_itself() -> None:
     lines = done.stdout.splitlines()
     assert "starting AWS, Azure and Google Cloud" in lines[0]
     assert "\x1b" not in done.stdout
+    # The command can be run as it is told, wherever it is installed.
+    [export] = [line.strip() for line in lines if "export NOVACRON_SERVER=" in line]
+    found = subprocess.run(["sh", "-c", f"{export}; command -v novacron-cloud"], capture_output=True, text=True)
+    assert found.returncode == 0, export
     for account in (r"aws: account \d{12}", r"azure: account [0-9a-f-]{36}", "gcp: account novacron-sandbox"):
         assert re.search(rf"^\d\d:\d\d:\d\d registered providers/{account}, regions", done.stdout, re.MULTILINE), (
             account

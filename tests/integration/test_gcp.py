@@ -399,6 +399,30 @@ async def test_lists_page_through_the_whole_project(compute: Compute, sandbox: S
     assert all(one.provider_data.fields["labels"].struct_value.fields for one in custom.instances)
 
 
+async def test_a_list_asks_google_for_every_field_that_it_tells_of(compute: Compute, sandbox: Sandbox) -> None:
+    spec: dict[str, Any] = {
+        "tags": {"env": "prod"},
+        "metadata": {"role": "web"},
+        "spot": True,
+        "boot_disk": compute_pb2.BootDiskSpec(size_bytes=12 * GIB),
+        "network_interfaces": [compute_pb2.NetworkInterfaceSpec(assign_public_ip=True)],
+    }
+    made = await create(compute, sandbox, **spec)
+
+    async def listed(*, whole: bool) -> compute_pb2.Instance:
+        # All that Google says is asked for only with provider_data.
+        request = pb.ListInstancesRequest(parent=PARENT, include_provider_data=whole)
+        (found,) = (await compute.list_instances(request, Call())).instances
+        found.ClearField("observe_time")
+        found.ClearField("provider_data")
+        return found
+
+    assert await listed(whole=False) == await listed(whole=True)
+    one = await listed(whole=False)
+    assert (one.display_name, one.metadata["role"], one.spot) == ("web", "web", True)
+    assert one.public_ips and one.storage_volumes and one.boot_disk_bytes == 12 * GIB and one.name == made.name
+
+
 async def test_regions_and_machine_types(compute: Compute) -> None:
     regions = (await compute.list_regions(pb.ListRegionsRequest(parent=PARENT), Call())).regions
     assert {region.native_id: list(region.zones)[:1] for region in regions} == {

@@ -3,6 +3,7 @@
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -188,6 +189,16 @@ def test_a_list_is_filtered_and_cut(sandbox: Sandbox, project: Project) -> None:
     assert staging["items"]
     assert all(one["labels"]["env"] == "staging" for one in staging["items"])
     assert list(staging) == ["items"]
+    everywhere = _call(
+        sandbox, "aggregated/instances?fields=items/*(warning/code,instances(name,disks(index,boot),tags/items))"
+    )
+    assert list(everywhere) == ["items"]
+    assert everywhere["items"]["zones/europe-west1-c"] == {"warning": {"code": "NO_RESULTS_ON_PAGE"}}
+    one = everywhere["items"][f"zones/{ZONE}"]["instances"][0]
+    assert one == {"name": one["name"], "disks": [{"index": 0, "boot": True}], "tags": {}}
+    for malformed in ("items(", "items/", "a,,b", "items)", "a b"):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            _call(sandbox, f"{whole}?fields={urllib.parse.quote(malformed)}")
     with pytest.raises(urllib.error.HTTPError, match="400"):
         _call(sandbox, f"{whole}?filter=status")
 

@@ -6,6 +6,8 @@ import json
 import pathlib
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from novacron.cloud.v1 import provider_pb2
 from novacron_providers.contract import Secret
@@ -73,9 +75,31 @@ asyncio.run(main())
 """
 
 
-async def test_a_start_imports_no_sdk(tmp_path: pathlib.Path) -> None:
+# What a start with nothing registered, on a SQLite database that there is, has no use for.
+UNUSED = (
+    "alembic",
+    "novacron_providers.aws",
+    "novacron_providers.azure",
+    "novacron_providers.gcp",
+    "novacron_providers.kit",
+    "sqlalchemy.dialects.postgresql",
+)
+
+
+async def started(heavy: Sequence[str], names: Sequence[str], settings: Mapping[str, str]) -> dict[str, Any]:
+    """What a server of its own process found of `heavy`, and of the providers `names`."""
     # Else a name that no longer exists would go unnoticed.
-    assert all(importlib.util.find_spec(name) for name in HEAVY)
+    assert all(importlib.util.find_spec(name) for name in heavy)
+    program = f"HEAVY, NAMES, SETTINGS = {heavy!r}, {names!r}, {settings!r}\n{PROGRAM}"
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+async def test_a_start_imports_no_sdk(tmp_path: pathlib.Path) -> None:
     settings = {name: str(value) for name, value in flags(tmp_path).items()}
     seal = await asyncio.to_thread(Seal.from_file, pathlib.Path(settings["key_file"]))
     store = await Store.open(settings["database"])
@@ -85,11 +109,14 @@ async def test_a_start_imports_no_sdk(tmp_path: pathlib.Path) -> None:
             store, ProviderRow(kind, kind, "", config.SerializeToString(), sealed, False, 1, "rpc", 1.7e9)
         )
     await store.close()
-    program = f"HEAVY, NAMES, SETTINGS = {HEAVY!r}, {[*REGISTERED]!r}, {settings!r}\n{PROGRAM}"
-    done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = await started(HEAVY, [*REGISTERED], settings)
     assert found["described"].keys() == REGISTERED.keys() and all(found["described"].values())
+    assert found["serving"] == []
+
+
+async def test_a_start_imports_no_adapter_that_nothing_is_registered_with(tmp_path: pathlib.Path) -> None:
+    settings = {name: str(value) for name, value in flags(tmp_path).items()}
+    store = await Store.open(settings["database"])
+    await store.close()
+    found = await started(UNUSED, [], settings)
     assert found["serving"] == []

@@ -62,7 +62,8 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     out = io.StringIO()
-    stop = setup_logs("info", "json", out)
+    # At "info" there would be no lines of reads that are quick.
+    stop = setup_logs("debug", "json", out)
     yield out
     stop()
     logs.keep()

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-LimitOption = Annotated[int, typer.Option("--limit", min=0, help="List at most this many; 0 lists all.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="List at most this many; 0 lists all.")]
 FilterOption = Annotated[
     str, typer.Option("--filter", help="Conditions such as 'state = \"RUNNING\"' or 'tags.team = \"web\"'.")
 ]
 ProviderOption = Annotated[str, typer.Option("--provider", "-p", help="Id of the provider; - means all.")]
-RegionsOption = Annotated[list[str], typer.Option("--region", "-r", help="Region to look in; may come several times.")]
+RegionsOption = Annotated[
+    list[str], typer.Option("--region", "-r", metavar="REGION", help="Region to look in; may come several times.")
+]
 ValidateOption = Annotated[bool, typer.Option("--validate-only", help="Check everything, change nothing.")]
 RequestIdOption = Annotated[str, typer.Option("--request-id", help="A UUID: the same one again does nothing twice.")]
 

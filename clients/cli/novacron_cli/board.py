@@ -12,7 +12,7 @@ from novacron.cloud.v1.compute_pb2 import Instance
 from novacron_client import MetricUpdate, SeriesKey
 
 from novacron_cli.output import clock, quantity
-from novacron_cli.terminal import fitted
+from novacron_cli.terminal import BOLD, GREEN, PLAIN, RED, fitted, status_line
 
 # Values of which a sparkline is drawn.
 HISTORY = 16
@@ -32,7 +32,6 @@ TITLES = {
 }
 _ORDER = {metric: number for number, metric in enumerate(TITLES)}
 _WIDTH = 11
-_BOLD, _GREEN, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[m"
 
 
 def blocks() -> str:
@@ -168,10 +167,10 @@ class Board:
         moves = {"up": -1, "k": -1, "down": 1, "j": 1, "page up": -self._page_rows, "page down": self._page_rows}
         self.offset = max(0, self.offset + moves.get(key, 0)) if key != "home" else 0
 
-    def page(self, width: int, height: int) -> list[str]:
-        """The lines of a terminal of that size."""
+    def page(self, width: int, height: int, troubles: Sequence[str] = ()) -> list[str]:
+        """The lines of a terminal of that size; `troubles` are what is not whole or not fresh, a line each."""
         rows = self.rows()
-        self._page_rows = room = max(1, height - 3)
+        self._page_rows = room = max(1, height - 3 - len(troubles))
         self.offset = max(0, min(self.offset, len(rows) - room))
         titles = (self._group.upper(), "INSTANCES") if self._group else ("PROVIDER", "REGION", "INSTANCE")
         widths = [max([len(title), *(len(row.cells[n]) for row in rows)]) for n, title in enumerate(titles)]
@@ -182,23 +181,25 @@ class Board:
         if trend in self.metrics and metrics and trend not in metrics:
             # What it is sorted by is always to be seen.
             metrics[-1] = trend
-        lines = [fitted(self._status(len(rows), len(metrics)), width).rstrip()]
+        lines = [status_line(self._status(len(rows), len(metrics)), width)]
+        lines += [f"{RED}{fitted(trouble, width).rstrip()}{PLAIN}" for trouble in troubles]
         heads = [*(fitted(title, size) + "  " for title, size in zip(titles, widths, strict=True))]
         heads.append(fitted(title_of(trend) if trend else "", HISTORY))
         heads += [self._head(metric) for metric in metrics]
-        lines.append(_BOLD + fitted("".join(heads), width).rstrip() + _PLAIN)
+        lines.append(BOLD + fitted("".join(heads), width).rstrip() + PLAIN)
         lines += [self._line(row, widths, metrics, trend) for row in rows[self.offset : self.offset + room]]
         if above_and_below := self._rest(len(rows), room):
             lines.append(fitted(above_and_below, width).rstrip())
         return lines
 
-    def _status(self, count: int, shown: int) -> str:
+    def _status(self, count: int, shown: int) -> list[str]:
         by = title_of(column) if (column := self.column(self.sort)) else NAME
-        parts = [clock(self._time) + " UTC", f"{count} {'groups' if self._group else 'rows'}"]
+        kind = "group" if self._group else "row"
+        parts = [f"{clock(self._time)} UTC" if self._time else "no values yet", f"{count} {kind}{'s' * (count != 1)}"]
         parts.append(f"by {by}{', reversed' if self.is_reversed else ''}")
         if shown < len(self.metrics):
             parts.append(f"{len(self.metrics) - shown} columns have no room")
-        return "  ".join([*parts, "s sort  r reverse  ↑↓ scroll  q quit"])
+        return parts
 
     def _rest(self, count: int, room: int) -> str:
         above, below = self.offset, max(0, count - self.offset - room)
@@ -211,11 +212,12 @@ class Board:
     def _line(self, row: Row, widths: Sequence[int], metrics: Sequence[str], trend: str) -> str:
         parts = [fitted(cell, size) + "  " for cell, size in zip(row.cells, widths, strict=True)]
         history = row.series[trend].values if trend in row.series else ()
-        parts.append(f"{_GREEN}{sparkline(history, self._blocks):<{HISTORY}}{_PLAIN}")
+        parts.append(f"{GREEN}{sparkline(history, self._blocks):<{HISTORY}}{PLAIN}")
         for metric in metrics:
             value = row.value(metric)
             text = quantity(None if math.isnan(value) else value, self._units[metric])
-            parts.append(f"{text:>{_WIDTH}}")
+            # The title has room for what does not fit here.
+            parts.append(f"{text if len(text) < _WIDTH else text.split()[0]:>{_WIDTH}}")
         return "".join(parts).rstrip()
 
     def _single(self) -> list[Row]:

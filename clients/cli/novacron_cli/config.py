@@ -24,7 +24,7 @@ def config() -> None:
 
 @app.command()
 def show(config: FileOption = None, output: OutputOption = Format.TABLE) -> None:
-    """Show the configuration in effect, from file and environment; secrets as ***."""
+    """Show the configuration in effect. It comes from file and environment; secrets are shown as ***."""
     loaded = load(config, {}).shown()
     if output is Format.JSON:
         write(json.dumps(loaded, indent=2))

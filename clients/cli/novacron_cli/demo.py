@@ -14,7 +14,7 @@ def demo(
     ] = None,
     instances: Annotated[int, typer.Option(min=1, max=20, help="Instances to create in each cloud.")] = 2,
 ) -> None:
-    """Show it at work: three sandbox clouds, the server, instances that start, live metrics. Ctrl-C ends all of it."""
+    """Show it all at work. Three sandbox clouds, the server, instances that start, live metrics; Ctrl-C ends it."""
     import asyncio
     import tempfile
     from pathlib import Path

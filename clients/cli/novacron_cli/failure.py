@@ -39,9 +39,14 @@ def sentences(error: CloudError) -> Iterator[str]:
     yield f"error: {error.message}{reason}"
     for field in error.fields:
         # The message has it already when there is one field only.
-        yield f"  {field.field}" + ("" if field.description in error.message else f": {field.description}")
+        if field.description not in error.message:
+            yield f"  {field.field}: {field.description}"
+        elif field.field not in error.message:
+            yield f"  {field.field}"
     if error.retry_after is not None:
         yield f"  repeat it after {error.retry_after:g} s"
+    if error.code is grpc.StatusCode.DEADLINE_EXCEEDED and not error.reason:
+        yield "  give it longer with --timeout"
     if isinstance(error, Unreachable):
         yield "  start one with `novacron-cloud serve`, or name another with --server or NOVACRON_SERVER"
     if isinstance(error, OperationFailed):
@@ -55,14 +60,19 @@ def tell(line: str) -> None:
     sys.stderr.flush()
 
 
+def tell_of(error: CloudError) -> None:
+    """Write what an error is to standard error."""
+    for line in sentences(error):
+        tell(line)
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turn what ends a command into sentences on standard error and an exit code."""
     try:
         yield
     except CloudError as error:
-        for line in sentences(error):
-            tell(line)
+        tell_of(error)
         raise typer.Exit(exit_code(error)) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         tell("interrupted")

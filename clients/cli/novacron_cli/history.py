@@ -34,9 +34,13 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 MetricOption = Annotated[
     list[str] | None,
-    typer.Option("--metric", "-m", help="Type, such as cloud.instance.cpu.utilization; a trailing * takes all."),
+    typer.Option(
+        "--metric", "-m", metavar="METRIC", help="Type, such as cloud.instance.cpu.utilization; a trailing * takes all."
+    ),
 ]
-ResourceOption = Annotated[list[str] | None, typer.Option("--resource", help="Name of a resource; none: all.")]
+ResourceOption = Annotated[
+    list[str] | None, typer.Option("--resource", metavar="NAME", help="Name of a resource; none: all.")
+]
 # Widest sparkline, in characters.
 _WIDTH = 40
 
@@ -88,7 +92,9 @@ async def query_metrics(
     ] = None,
     statistic: Annotated[StatisticWord, typer.Option(help="How values become one of a period.")] = StatisticWord.USUAL,
 ) -> None:
-    """Read history: a line for each series, with its newest, least and greatest value."""
+    """Read history. Each series is a line, with its newest, least and greatest value."""
+    if end >= begin:
+        raise typer.BadParameter("it has to begin before it ends: --from 2h --until 1h", param_hint="--from")
     request = QueryMetricsRequest(
         parent=provider_name(provider),
         selector=MetricSelector(metrics=metric or (), resources=resource or (), filter=filter),
@@ -156,7 +162,7 @@ async def instance_stats(
     session: Session,
     *,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="providers/{provider}/instances/{id}; none: all.")
+        list[str] | None, typer.Argument(metavar="NAME", help="providers/{provider}/instances/{id}; none: all.")
     ] = None,
     provider: ProviderOption = "-",
     region: RegionsOption = [],  # noqa: B006  # typer copies it
@@ -203,7 +209,7 @@ def _rate(values: list[float]) -> str:
 async def write_metrics(
     session: Session,
     *,
-    values: Annotated[list[str], typer.Argument(metavar="METRIC=VALUE...", help="Such as custom.app.queue_depth=12.")],
+    values: Annotated[list[str], typer.Argument(metavar="METRIC=VALUE", help="Such as custom.app.queue_depth=12.")],
     provider: Annotated[
         str, typer.Option("--provider", "-p", help="Id of the provider; none: that of the resource, or the default.")
     ] = "",
@@ -221,7 +227,10 @@ async def write_metrics(
     validate_only: ValidateOption = False,
     request_id: RequestIdOption = "",
 ) -> None:
-    """Write values of metrics of your own into the cloud's metric store."""
+    """Write values of metrics of your own into the cloud's metric store.
+
+    The cloud's own tools read them there; the other commands here do not.
+    """
     point = MetricPoint(resource=resource, unit=unit, attributes=pairs(attribute or (), "--attribute"))
     point.time.FromMilliseconds(round((time.time() - ago) * 1000))
     parent = provider_name(provider or "/".join(resource.split("/")[:2]) or "default")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from google.protobuf.message import Message
+from novacron.cloud.v1 import operations_pb2
 from novacron.cloud.v1.common_pb2 import RESOURCE_TYPE_INSTANCE
 from novacron.cloud.v1.compute_pb2 import BootDiskSpec, Instance, InstanceSpec, NetworkInterfaceSpec
 from novacron.cloud.v1.provider_service_pb2 import (
@@ -22,7 +23,7 @@ from novacron.cloud.v1.provider_service_pb2 import (
     StopInstanceRequest,
     StopMode,
 )
-from novacron_client import Operation, ResourceStream, ResourceUpdate
+from novacron_client import CloudError, Operation, ResourceStream, ResourceUpdate
 
 from novacron_cli.arguments import (
     FilterOption,
@@ -36,7 +37,7 @@ from novacron_cli.arguments import (
     provider_name,
 )
 from novacron_cli.durations import duration
-from novacron_cli.failure import tell
+from novacron_cli.failure import tell, tell_of
 from novacron_cli.inventory import COLUMNS, Inventory, address_of, line
 from novacron_cli.output import Column, Format, as_dict, binary, word, write, write_json
 from novacron_cli.progress import Progress
@@ -47,7 +48,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 GIB = 1 << 30
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="providers/{provider}/instances/{id}")]
-NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="providers/{provider}/instances/{id}")]
+NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME", help="providers/{provider}/instances/{id}")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done, or only start it.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Cut the power: the guest is not asked.")]
 
@@ -62,7 +63,7 @@ async def list_instances(
     deleted: Annotated[bool, typer.Option("--deleted", help="Also those that are gone and still known.")] = False,
     limit: LimitOption = 0,
 ) -> None:
-    """List instances; what cannot be read is told, and the exit code is 1 then."""
+    """List instances. What cannot be read is told, and the exit code is 1 then."""
     request = ListInstancesRequest(
         parent=provider_name(provider),
         regions=region,
@@ -85,7 +86,7 @@ async def watch_instances(
         float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="End by itself after that.")
     ] = None,
 ) -> None:
-    """Watch instances: on a terminal a table that moves, elsewhere a line for each change; json: a document a line.
+    """Watch instances. On a terminal that is a table that moves, elsewhere a line for each change.
 
     Without --filter the providers' health is told, too: why a part of it may be old.
     """
@@ -97,11 +98,11 @@ async def watch_instances(
                 async for update in stream:
                     _tell_of(update, session.json)
             else:
-                await _show(stream, limit)
+                await _show(stream, session.client.address, limit)
 
 
-async def _show(stream: ResourceStream, limit: asyncio.Timeout) -> None:
-    inventory = Inventory(stream.latest)
+async def _show(stream: ResourceStream, address: str, limit: asyncio.Timeout) -> None:
+    inventory = Inventory(stream, address)
 
     def press(key: str) -> None:
         if key == "q":
@@ -154,7 +155,9 @@ async def create_instance(
     disk: Annotated[float, typer.Option(min=0, help="Size of the boot disk in GiB; 0: that of the image.")] = 0,
     network: Annotated[str, typer.Option(help="Network to be in; none: the default one.")] = "",
     subnet: Annotated[str, typer.Option(help="The cloud's identifier of the subnet.")] = "",
-    security_group: Annotated[list[str] | None, typer.Option(help="The cloud's identifier of a group.")] = None,
+    security_group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="The cloud's identifier of a group.")
+    ] = None,
     public_ip: Annotated[bool | None, typer.Option("--public-ip/--no-public-ip", help="A public address?")] = None,
     user_data: Annotated[
         bytes | None, typer.Option(parser=content, metavar="FILE", help="cloud-init or script.")
@@ -293,28 +296,43 @@ async def list_regions(session: Session, *, provider: ProviderOption = "-", limi
 
 
 async def _change(session: Session, requests: Sequence[Any], labels: Sequence[str], *, wait: bool) -> None:
-    """Start changes, follow them side by side, and print what they made; the first failure ends the command."""
+    """Start changes, follow them side by side, and print what they made; one that fails stops no other."""
     if requests[0].validate_only:
         for request in requests:
             await session.client.call(request, timeout=session.timeout)
         tell("it can be done; nothing was changed")
         return
-    operations = [await session.client.start(request, timeout=session.timeout) for request in requests]
-    if not wait:
-        _print(session, [operation.latest for operation in operations], lambda operation: operation.name)
-        return
+    operations: list[Operation[Any]] = []
+
+    async def change(request: Any, label: str, progress: Progress) -> Any:
+        operation = await session.client.start(request, timeout=session.timeout)
+        operations.append(operation)
+        return await operation.wait(progress=partial(progress.update, label)) if wait else operation.latest
+
     try:
         with Progress() as progress:
-            waits = [
-                operation.wait(progress=partial(progress.update, label))
-                for operation, label in zip(operations, labels, strict=True)
-            ]
-            results = await asyncio.gather(*waits)
+            changes = [change(request, label, progress) for request, label in zip(requests, labels, strict=True)]
+            results = await asyncio.gather(*changes, return_exceptions=True)
     except asyncio.CancelledError:
         _tell_where_it_goes_on(operations)
         raise
-    made = [result for result in results if isinstance(result, Instance)]
-    _print(session, made, lambda instance: f"{instance.name} {word(instance, 'state')} {address_of(instance)}".rstrip())
+    made = [result for result in results if isinstance(result, (Instance, operations_pb2.Operation))]
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if made or not failures:
+        _print(session, made, _outcome)
+    # A fault of the program is the one to be raised.
+    failures.sort(key=lambda failure: isinstance(failure, CloudError))
+    for failure in failures[1:]:
+        if isinstance(failure, CloudError):
+            tell_of(failure)
+    if failures:
+        raise failures[0]
+
+
+def _outcome(made: Instance | operations_pb2.Operation) -> str:
+    if isinstance(made, Instance):
+        return f"{made.name} {word(made, 'state')} {address_of(made)}".rstrip()
+    return made.name
 
 
 def _tell_where_it_goes_on(operations: Sequence[Operation[Any]]) -> None:

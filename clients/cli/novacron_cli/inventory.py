@@ -2,19 +2,18 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from novacron.cloud.v1.compute_pb2 import Instance
 from novacron.cloud.v1.provider_pb2 import Provider, ProviderState
-from novacron_client import ResourceUpdate
+from novacron_client import MetricStream, ResourceStream, ResourceUpdate
 
 from novacron_cli.output import Column, clock, when, word
-from novacron_cli.terminal import fitted
+from novacron_cli.terminal import BOLD, GREEN, PLAIN, RED, fitted, status_line
 
 # Seconds for which a row that changed stands out.
 FRESH = 10.0
 _WELL = (ProviderState.PROVIDER_STATE_ACTIVE, ProviderState.PROVIDER_STATE_CONNECTING)
-_BOLD, _GREEN, _RED, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[m"
 
 
 def address_of(instance: Instance) -> str:
@@ -46,19 +45,34 @@ def line(update: ResourceUpdate) -> str:
     return "  ".join([clock(time.time()), *filter(None, parts)])
 
 
+def troubles(stream: MetricStream | ResourceStream, address: str) -> list[str]:
+    """Why what a stream told may be old, or not all there is; a line each."""
+    if not stream.connections:
+        return [f"connecting to {address}"]
+    if not stream.connected:
+        return [f"the connection to {address} is lost, and tried again: what is shown is old"]
+    return [] if stream.synced else ["not all is read yet"]
+
+
+def troubles_of(resources: Iterable[object]) -> list[str]:
+    """What ails the providers among these; a line each."""
+    return [_trouble_of(one) for one in resources if isinstance(one, Provider) and one.state not in _WELL]
+
+
 class Inventory:
     """Instances as rows that can be sorted and scrolled.
 
     Args:
-        latest: Providers and instances by name; whoever made this keeps it up to date.
+        stream: What tells of them; whoever made this reads it.
+        address: Where it comes from.
 
     Attributes:
         offset: Rows above the page.
     """
 
-    def __init__(self, latest: Mapping[str, object]) -> None:
+    def __init__(self, stream: ResourceStream, address: str) -> None:
         self.offset = 0
-        self._latest = latest
+        self._stream, self._address = stream, address
         self._sort, self._is_reversed = 0, False
         self._changed: dict[str, float] = {}
         self._is_whole = False
@@ -83,13 +97,10 @@ class Inventory:
 
     def page(self, width: int, height: int) -> list[str]:
         """The lines of a terminal of that size."""
-        instances = [resource for resource in self._latest.values() if isinstance(resource, Instance)]
-        troubles = [
-            f"{_RED}{fitted(_trouble_of(provider), width).rstrip()}{_PLAIN}"
-            for provider in self._latest.values()
-            if isinstance(provider, Provider) and provider.state not in _WELL
-        ]
-        room = self._page_rows = max(1, height - 3 - len(troubles))
+        latest = self._stream.latest.values()
+        instances = [resource for resource in latest if isinstance(resource, Instance)]
+        ailing = [*troubles(self._stream, self._address), *troubles_of(latest)]
+        room = self._page_rows = max(1, height - 3 - len(ailing))
         self.offset = max(0, min(self.offset, len(instances) - room))
         key = COLUMNS[self._sort].text
         instances.sort(key=lambda instance: (key(instance), instance.name), reverse=self._is_reversed)
@@ -98,11 +109,12 @@ class Inventory:
         widths = [max([len(column.title) + 1, *(len(row[n]) for row in cells)]) + 2 for n, column in enumerate(COLUMNS)]
         fresh = time.monotonic() - FRESH
         heads = [column.title + self._arrow(n) for n, column in enumerate(COLUMNS)]
-        lines = [fitted(self._status(instances), width).rstrip(), *troubles]
-        lines.append(f"{_BOLD}{_joined(heads, widths, width)}{_PLAIN}")
+        lines = [status_line([self._status(instances)], width)]
+        lines += [f"{RED}{fitted(trouble, width).rstrip()}{PLAIN}" for trouble in ailing]
+        lines.append(f"{BOLD}{_joined(heads, widths, width)}{PLAIN}")
         for instance, row in zip(shown, cells, strict=True):
             text = _joined(row, widths, width)
-            lines.append(f"{_GREEN}{text}{_PLAIN}" if self._changed.get(instance.name, 0.0) > fresh else text)
+            lines.append(f"{GREEN}{text}{PLAIN}" if self._changed.get(instance.name, 0.0) > fresh else text)
         if below := len(instances) - self.offset - len(shown):
             lines.append(f"{below} more below")
         return lines
@@ -110,9 +122,8 @@ class Inventory:
     def _status(self, instances: Sequence[Instance]) -> str:
         states = Counter(word(instance, "state") for instance in instances)
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-        parts = [f"{len(instances)} instances" + (f": {counts}" if counts else "")]
-        parts.append("s sort  r reverse  ↑↓ scroll  q quit" if self._is_whole else "not all is read yet")
-        return "   ".join(parts)
+        number = f"{len(instances)} instance{'' if len(instances) == 1 else 's'}"
+        return f"{number}: {counts}" if counts else number
 
     def _arrow(self, column: int) -> str:
         return "" if column != self._sort else "▼" if self._is_reversed else "▲"

@@ -6,7 +6,7 @@ sandbox when they run. So `--help` answers at once, and the client's commands wo
 
 import importlib
 import os
-from typing import Any
+from typing import Annotated, Any
 
 try:
     import typer
@@ -16,6 +16,8 @@ except ModuleNotFoundError as error:
     raise SystemExit(
         f"error: the command is not installed (no {error.name}): pip install 'novacron-cloud[cli]'"
     ) from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 EPILOG = """\b
 Exit codes:
@@ -32,13 +34,29 @@ Exit codes:
 # No markup: it would cost 0.2 s of imports, and colours in help help nobody.
 app = typer.Typer(
     name="novacron-cloud",
-    help="NovaCron Cloud: several clouds behind one gRPC contract.",
     epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+def _tell_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"novacron-cloud {version('novacron-cloud')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """NovaCron Cloud: several clouds behind one gRPC contract."""
 
 
 class _Noun(TyperGroup):
@@ -63,7 +81,7 @@ def _noun(name: str, help: str) -> None:
 _noun("providers", "Cloud accounts: register and inspect them.")
 _noun("instances", "Virtual machines: create and manage them.")
 _noun("operations", "Changes under way: follow and cancel them.")
-_noun("metrics", "Metrics: live, the latest values, history, and points of your own.")
+_noun("metrics", "Metrics: live, latest, history, and values of your own.")
 _noun("config", "The configuration of the server.")
 
 
@@ -81,4 +99,8 @@ def main() -> None:
     """Run the command that the arguments name."""
     # gRPC tells of connections that come and go on stderr, where only our own sentences belong.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:
+        # While something is imported; a command that runs tells it itself.
+        raise SystemExit(130) from None

@@ -2,15 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
 import typer
-from novacron.cloud.v1.common_pb2 import RESOURCE_TYPE_INSTANCE
+from novacron.cloud.v1.common_pb2 import RESOURCE_TYPE_INSTANCE, RESOURCE_TYPE_PROVIDER
 from novacron.cloud.v1.metrics_pb2 import MetricSelector
 from novacron.cloud.v1.metrics_service_pb2 import GetLatestMetricsRequest, ListMetricDescriptorsRequest
-from novacron_client import MetricStream, MetricUpdate
+from novacron_client import CloudError, MetricStream, MetricUpdate, ResourceStream
 
 from novacron_cli import history
 from novacron_cli.arguments import FilterOption, LimitOption, ProviderOption, provider_name
@@ -18,6 +19,7 @@ from novacron_cli.board import NAME, Board, blocks
 from novacron_cli.durations import duration
 from novacron_cli.failure import tell
 from novacron_cli.history import MetricOption, ResourceOption, series_text
+from novacron_cli.inventory import troubles, troubles_of
 from novacron_cli.output import Column, clock, quantity, when, write, write_json
 from novacron_cli.session import Session, command
 from novacron_cli.terminal import Terminal, can_draw
@@ -92,7 +94,7 @@ async def watch_metrics(
         float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="End by itself after that.")
     ] = None,
 ) -> None:
-    """Stream live metrics: on a terminal a table that moves, elsewhere a line for each value.
+    """Stream live metrics. On a terminal that is a table that moves, elsewhere a line for each value.
 
     The table is sorted and grouped as --sort and --group-by say; s and r sort otherwise, arrows scroll, q ends.
     """
@@ -111,7 +113,10 @@ async def watch_metrics(
             if session.json or not can_draw():
                 await _lines(stream, session.json)
             else:
-                await _table(session, stream, Board(group=group_by, sort=sort, blocks=blocks()), group_by, limit)
+                async with _resources(session, provider_name(provider), group_by) as (resources, untold):
+                    board = Board(group=group_by, sort=sort, blocks=blocks())
+                    board.instances = resources.latest
+                    await _table(session.client.address, stream, board, resources, untold, limit)
 
 
 async def _lines(stream: MetricStream, as_json: bool) -> None:
@@ -128,39 +133,58 @@ async def _lines(stream: MetricStream, as_json: bool) -> None:
                 write(f"{clock(at)} {key.resource} {series_text(key.metric, key.attributes)} {shown}")
 
 
-async def _table(session: Session, stream: MetricStream, board: Board, group: str, limit: asyncio.Timeout) -> None:
+async def _table(
+    address: str,
+    stream: MetricStream,
+    board: Board,
+    resources: ResourceStream,
+    untold: Sequence[str],
+    limit: asyncio.Timeout,
+) -> None:
+    missing = ""
+
+    def page(width: int, height: int) -> list[str]:
+        ailing = [*troubles(stream, address), *troubles_of(resources.latest.values()), *untold]
+        return board.page(width, height, [*ailing, missing] if missing else ailing)
+
     def press(key: str) -> None:
         if key == "q":
             limit.reschedule(0.0)
         board.press(key)
 
-    async with _instances(session, group) as board.instances, Terminal(board.page, press) as terminal:
+    async with Terminal(page, press) as terminal:
         async for update in stream:
             board.take(update)
             if update.synced and board.sort != NAME and not board.column(board.sort):
                 columns = ", ".join([NAME, *board.metrics])
                 raise typer.BadParameter(f"no column {board.sort!r}; there are: {columns}", param_hint="--sort")
+            if update.missing:
+                missing = _missing(update.missing)
             terminal.news()
 
 
 @asynccontextmanager
-async def _instances(session: Session, group: str) -> AsyncIterator[Mapping[str, object]]:
-    """The instances as they are at any time, by name, if a group is made by what only they tell."""
-    if group in ("", "provider", "region"):
-        yield {}
-        return
-    stream = session.client.watch_resources(types=[RESOURCE_TYPE_INSTANCE])
-    async for update in stream:
-        if update.synced:
-            break
+async def _resources(session: Session, parent: str, group: str) -> AsyncIterator[tuple[ResourceStream, Sequence[str]]]:
+    """Providers, for their health, and instances if a group is made of what only they tell; and why not."""
+    has_instances = group not in ("", "provider", "region")
+    types = [RESOURCE_TYPE_PROVIDER, RESOURCE_TYPE_INSTANCE] if has_instances else [RESOURCE_TYPE_PROVIDER]
+    stream = session.client.watch_resources(parent, types=types)
+    untold: list[str] = []
 
     async def follow() -> None:
-        async for _ in stream:
-            pass
+        try:
+            async for _ in stream:
+                pass
+        except CloudError as error:
+            untold.append(f"the health of providers is not known: {error.message}")
 
+    if has_instances:
+        async for update in stream:
+            if update.synced:
+                break
     task = asyncio.create_task(follow())
     try:
-        yield stream.latest
+        yield stream, untold
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -170,4 +194,10 @@ async def _instances(session: Session, group: str) -> AsyncIterator[Mapping[str,
 
 def _tell_of(update: MetricUpdate) -> None:
     if update.gap is not None:
-        tell(f"{update.gap.dropped_items} values were dropped: this reader is too slow")
+        tell(f"{update.gap.dropped_items} values were dropped, this reader is too slow: history is asked for them")
+    if update.missing is not None:
+        tell(_missing(update.missing))
+
+
+def _missing(error: CloudError) -> str:
+    return f"missing: values from before {clock(time.time())} could not all be read: {error.message}"

@@ -1,6 +1,8 @@
 """Commands for changes under way."""
 
-from contextlib import aclosing
+import asyncio
+import sys
+from contextlib import aclosing, suppress
 from typing import Annotated
 
 import typer
@@ -8,6 +10,8 @@ from novacron.cloud.v1.operations_service_pb2 import GetOperationRequest, ListOp
 from novacron_client import OperationFailed
 
 from novacron_cli.arguments import FilterOption, LimitOption, ProviderOption, provider_name
+from novacron_cli.durations import duration
+from novacron_cli.failure import tell
 from novacron_cli.output import Column, when, word, write, write_json
 from novacron_cli.progress import Progress, percent_of, step_of
 from novacron_cli.session import Session, command
@@ -16,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="providers/{provider}/operations/{id}")]
 WatchArgument = Annotated[
-    str, typer.Argument(metavar="[NAME]", help="providers/{provider}/operations/{id}; without it, all are followed.")
+    str, typer.Argument(metavar="NAME", help="providers/{provider}/operations/{id}; without it, all are followed.")
 ]
 
 
@@ -47,14 +51,25 @@ async def get_operation(session: Session, name: NameArgument) -> None:
 
 @command(app, "watch")
 async def watch_operation(
-    session: Session, name: WatchArgument = "", *, provider: ProviderOption = "-", filter: FilterOption = ""
+    session: Session,
+    name: WatchArgument = "",
+    *,
+    provider: ProviderOption = "-",
+    filter: FilterOption = "",
+    seconds: Annotated[
+        float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="End by itself after that.")
+    ] = None,
 ) -> None:
-    """Follow an operation until it is done; the exit code says how it ended. With json: a line for each change.
+    """Follow an operation until it is done. The exit code says how it ended; json is a line for each change.
 
     Without a name: a line for each change of any, until interrupted.
     """
     if not name:
-        await _watch_all(session, provider_name(provider), filter)
+        if sys.stderr.isatty():
+            tell("a line for each change; Ctrl-C ends it")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await _watch_all(session, provider_name(provider), filter)
         return
     operation = session.client.operation(name)
     with Progress() as progress:
@@ -71,7 +86,7 @@ async def watch_operation(
 
 
 async def _watch_all(session: Session, parent: str, filter: str) -> None:
-    async with aclosing(session.client.watch_operations(parent, filter=filter)) as changes:
+    async with session.client.watch_operations(parent, filter=filter) as changes:
         async for change in changes:
             if session.json:
                 write_json(change, indent=None)

@@ -49,29 +49,22 @@ def write_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def write_table(columns: Sequence[Column], rows: Iterable[Any]) -> None:
-    """Write rows under titles; without a terminal nothing is cut or wrapped, and columns have two spaces between."""
-    cells = [[column.text(row) for column in columns] for row in rows]
+    """Write rows under titles, two spaces between columns; nothing is cut or folded, so that names can be copied."""
+    lines = [[column.title for column in columns], *([column.text(row) for column in columns] for row in rows)]
+    length: Callable[[str], int] = len
     if is_terminal():
-        _draw(columns, cells)
-        return
-    lines = [[column.title for column in columns], *cells]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+        from rich.cells import cell_len
+
+        lines, length = [[printable(cell) for cell in line] for line in lines], cell_len
+    widths = [max(length(line[i]) for line in lines) for i in range(len(columns))]
     for line in lines:
-        write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        cells = (cell + " " * (width - length(cell)) for cell, width in zip(line, widths, strict=True))
+        write("  ".join(cells).rstrip())
 
 
-def _draw(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column.title, overflow="fold")
-    for line in cells:
-        table.add_row(*(Text(cell) for cell in line))
-    Console().print(table)
+def printable(text: str) -> str:
+    """Text without what a terminal would take for a command."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def write_fields(message: Message) -> None:
@@ -124,7 +117,10 @@ def quantity(value: float | None, unit: str) -> str:
         return f"{value * 100:.1f} %"
     if unit == "By/s":
         return _scaled(value, 1000.0, ("B/s", "kB/s", "MB/s", "GB/s", "TB/s"))
-    return f"{value:.4g} {unit.replace('{', '').replace('}', '')}"
+    number = (
+        f"{value:.4g}" if abs(value) < 10_000 else _scaled(value, 1000.0, ("", "k", "M", "G", "T")).replace(" ", "")
+    )
+    return f"{number} {unit.replace('{', '').replace('}', '')}".rstrip()
 
 
 def _scaled(value: float, base: float, units: Sequence[str]) -> str:

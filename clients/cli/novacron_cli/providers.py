@@ -1,5 +1,6 @@
 """Commands for cloud accounts."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ from novacron_cli.arguments import (
     settings,
 )
 from novacron_cli.durations import duration
+from novacron_cli.failure import tell
 from novacron_cli.output import Column, when, word, write, write_json, write_table
 from novacron_cli.session import Session, command
 
@@ -45,14 +47,14 @@ Auth = Annotated[
     ),
 ]
 Endpoint = Annotated[str | None, typer.Option(help="Address of the cloud's API in place of the public one.")]
-Regions = Annotated[list[str] | None, typer.Option("--region", help="Region to use; none means all.")]
+Regions = Annotated[list[str] | None, typer.Option("--region", metavar="REGION", help="Region to use; none means all.")]
 DefaultRegion = Annotated[str | None, typer.Option(help="Region of requests that name none.")]
 DefaultZone = Annotated[str | None, typer.Option(help="Zone of requests that name none.")]
 Project = Annotated[str | None, typer.Option(help="Account, subscription or project.")]
 CloudTimeout = Annotated[
     float | None, typer.Option("--cloud-timeout", parser=duration, metavar="DURATION", help="Limit of one cloud call.")
 ]
-MaxRetries = Annotated[int | None, typer.Option(min=0, help="Repeats of one cloud call.")]
+MaxRetries = Annotated[int | None, typer.Option(min=0, metavar="N", help="Repeats of one cloud call.")]
 Options = Annotated[
     list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Setting of that kind of provider alone.")
 ]
@@ -115,6 +117,8 @@ async def register_provider(
     request = RegisterProviderRequest(
         provider_id=id, provider=provider, validate_only=validate_only, request_id=request_id
     )
+    if sys.stderr.isatty():
+        tell(f"signing in to {kind} ...")
     answer = await session.client.call(request, timeout=session.timeout)
     session.show(answer.provider)
 
@@ -163,7 +167,7 @@ async def unregister_provider(
     validate_only: ValidateOption = False,
     request_id: RequestIdOption = "",
 ) -> None:
-    """Forget a provider and its credentials; nothing changes in the cloud."""
+    """Forget a provider and its credentials. Nothing changes in the cloud."""
     request = UnregisterProviderRequest(
         name=provider_name(id), allow_missing=allow_missing, validate_only=validate_only, request_id=request_id
     )

@@ -50,7 +50,7 @@ def sandbox(
     ] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Tell where they are as one line of JSON.")] = False,
 ) -> None:
-    """Run clouds on loopback until Ctrl-C: AWS, Azure and Google Cloud, with machines that have workloads."""
+    """Run sandbox clouds on loopback. AWS, Azure and Google Cloud, with machines that have workloads, until Ctrl-C."""
     import asyncio
     import json
     import os

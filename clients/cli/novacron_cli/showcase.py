@@ -1,7 +1,9 @@
 """What the demo does, one thing after the other."""
 
 import asyncio
+import shutil
 import signal
+import sysconfig
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -114,6 +116,8 @@ async def _follow_inventory(client: Client, fleet: Fleet) -> None:
 
 
 def _introduce(clouds: Mapping[str, Mapping[str, Any]], address: str) -> None:
+    # `make run` installs the command where a shell does not look for it.
+    path = "" if shutil.which("novacron-cloud") else f' PATH="{sysconfig.get_path("scripts")}:$PATH"'
     places = "\n".join(f"  {name:<7} {cloud['endpoint']}" for name, cloud in clouds.items())
     write(
         f"""
@@ -121,7 +125,7 @@ def _introduce(clouds: Mapping[str, Mapping[str, Any]], address: str) -> None:
   server  {address}  (gRPC)
 
 In another terminal, meanwhile:
-  export NOVACRON_SERVER={address}
+  export NOVACRON_SERVER={address}{path}
   novacron-cloud instances list
   novacron-cloud metrics watch -m cloud.instance.cpu.utilization
   novacron-cloud instances create -p gcp --image {clouds["gcp"]["image"]} --type e2-medium

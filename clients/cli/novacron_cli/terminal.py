@@ -2,21 +2,28 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from rich.cells import set_cell_size
 
+from novacron_cli.output import printable
+
+BOLD, PLAIN = "\x1b[1m", "\x1b[m"
+# See no-color.org.
+GREEN, RED = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[32m", "\x1b[31m")
 # Seconds between two pages, and the time in which what comes together is waited for.
 PAUSE, GATHER = 0.25, 0.05
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[?25h\x1b[?1049l"
 # A terminal that knows these shows all that is between them at once; others ignore them.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
-_ARROWS = {b"A": "up", b"B": "down", b"5": "page up", b"6": "page down", b"H": "home"}
+_ARROWS = {"A": "up", "B": "down", "5~": "page up", "6~": "page down", "H": "home", "1~": "home"}
 
 
 def can_draw() -> bool:
@@ -26,9 +33,22 @@ def can_draw() -> bool:
 
 def fitted(text: str, width: int) -> str:
     """Text of exactly that many cells, without what a terminal would take for a command."""
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = printable(text)
     return f"{text:<{width}.{width}}" if text.isascii() else set_cell_size(text, width)
+
+
+def keys_of(text: str) -> list[str]:
+    """The keys that a terminal sent, of which several may come at once; those that have no name here are left out."""
+    found = re.findall(r"\x1b[\[O]([0-9;]*[A-Za-z~])|([^\x1b])", text)
+    return [key for arrow, letter in found if (key := letter or _ARROWS.get(arrow, ""))]
+
+
+def status_line(parts: Sequence[str], width: int) -> str:
+    """The first line of a page: what it is, and the keys that it knows as far as they have room."""
+    for keys in ("s sort  r reverse  ↑↓ scroll  q quit", "q quit"):
+        if len(text := "  ".join([*parts, keys])) <= width:
+            return text
+    return fitted("  ".join(parts), width).rstrip()
 
 
 class Terminal:
@@ -97,13 +117,10 @@ class Terminal:
     async def _draw(self) -> None:
         self.show()
         while True:
-            try:
-                # Also without news, for a terminal that got another size.
+            # Also without news: what is shown grows old, and a terminal gets another size.
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), 1.0)
                 await asyncio.sleep(GATHER)
-            except TimeoutError:
-                if shutil.get_terminal_size() == self._size:
-                    continue
             self._news.clear()
             self.show()
             await asyncio.sleep(PAUSE)
@@ -120,11 +137,7 @@ class Terminal:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._read)
 
     def _read(self) -> None:
-        data = os.read(sys.stdin.fileno(), 64)
-        if data.startswith((b"\x1b[", b"\x1bO")):
-            keys = [_ARROWS[data[2:3]]] if data[2:3] in _ARROWS else []
-        else:
-            keys = [*data.decode(errors="ignore")]
+        keys = keys_of(os.read(sys.stdin.fileno(), 1024).decode(errors="ignore"))
         for key in keys:
             self._key(key)
         if keys:

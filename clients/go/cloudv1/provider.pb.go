@@ -462,7 +462,8 @@ func (x *ProviderHealth) GetMetricSpend() *MetricSpend {
 }
 
 // What reading metrics has cost in this day (UTC), in the unit of
-// ProviderConfig.metrics_daily_budget. Several replicas count each for itself.
+// ProviderConfig.metrics_daily_budget. What other replicas spend is counted up to
+// half a minute late.
 type MetricSpend struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Billed so far.

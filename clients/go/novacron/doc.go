@@ -1,5 +1,5 @@
 // Package novacron holds what a Go program needs beside the stubs in cloudv1: waiting for an operation, following a
-// stream over broken connections, and reading errors.
+// stream over broken connections, repeating reads, and reading errors.
 //
 //	created, err := providers.CreateInstance(ctx, request)
 //	...

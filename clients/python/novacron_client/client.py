@@ -1,8 +1,7 @@
 """A connection to a server of NovaCron Cloud."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,7 +26,7 @@ from novacron_client.errors import from_rpc_error
 from novacron_client.follow import HEARTBEAT, Dial, Follower, duration
 from novacron_client.listing import Listing
 from novacron_client.metrics import MetricStream
-from novacron_client.operation import Operation
+from novacron_client.operation import Operation, OperationStream
 from novacron_client.refill import Wanted
 from novacron_client.resources import ResourceStream
 from novacron_client.retry import Backoff, repeatable
@@ -80,23 +79,23 @@ class Client(Calls):
         """A handle on an operation that was started before, here or elsewhere; sends nothing."""
         return Operation(self, operations_pb2.Operation(name=name))
 
-    async def watch_operations(
-        self, parent: str = "providers/-", *, filter: str = "", skip_snapshot: bool = False
-    ) -> AsyncGenerator[operations_pb2.Operation, None]:
-        """Every operation that is not done, then each change of any; endless, reconnects and resumes by itself.
-
-            async with aclosing(client.watch_operations(filter='state = "FAILED"')) as changes:
-                async for operation in changes: ...
-
-        Only the newest form of an operation is owed: of two changes the first one may be left out. After the server
-        lost the position, what is under way comes once more.
+    def watch_operations(
+        self,
+        parent: str = "providers/-",
+        *,
+        filter: str = "",
+        skip_snapshot: bool = False,
+        heartbeat: float = HEARTBEAT,
+        give_up_after: float = 60.0,
+    ) -> OperationStream:
+        """Watch operations: first every one that is not done, then each change of any.
 
         Args:
             parent: "providers/{provider}", or "providers/-" for all.
             filter: Conditions as in ListOperations; an operation that no longer meets them comes once more.
             skip_snapshot: Begin with what changes, without what is under way.
-
-        Raises CloudError for what no new connection mends.
+            heartbeat: Seconds that the stream may be silent; after two missing heartbeats it is connected anew.
+            give_up_after: Seconds of connecting in vain before CloudError is raised, once it has been connected.
         """
 
         def dial(position: streams_pb2.StreamPosition | None) -> Any:
@@ -104,16 +103,12 @@ class Client(Calls):
                 parent=parent,
                 filter=filter,
                 resume_after=position,
-                heartbeat_interval=duration(HEARTBEAT),
+                heartbeat_interval=duration(heartbeat),
                 skip_snapshot=skip_snapshot,
             )
             return self.operations.WatchOperations(request)
 
-        follower: Follower[operations_pb2.OperationEvent] = self.follower(dial, "WatchOperations")
-        async with aclosing(follower.events()) as events:
-            async for event in events:
-                if event.HasField("operation"):
-                    yield event.operation
+        return OperationStream(self.follower(dial, "WatchOperations", heartbeat=heartbeat, give_up_after=give_up_after))
 
     def watch_resources(
         self,
@@ -125,7 +120,7 @@ class Client(Calls):
         heartbeat: float = HEARTBEAT,
         give_up_after: float = 60.0,
     ) -> ResourceStream:
-        """Watch the inventory; the call starts with the first update that is asked for.
+        """Watch the inventory: first all that is there, then what changes.
 
         Args:
             parent: "providers/{provider}", or "providers/-" for all.
@@ -163,7 +158,7 @@ class Client(Calls):
         heartbeat: float = HEARTBEAT,
         give_up_after: float = 60.0,
     ) -> MetricStream:
-        """Stream live metrics; the call starts with the first update that is asked for.
+        """Stream live metrics: first the newest values, then each as it is collected.
 
         Args:
             parent: "providers/{provider}", or "providers/-" for all.

@@ -40,6 +40,7 @@ class Follower(Generic[E]):
     Attributes:
         position: Where a new connection goes on; None when from the start.
         connections: Connections that the server has opened so far.
+        connected: Whether one of them is open.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Follower(Generic[E]):
         self._epoch = ""
         self._reconnect_after: float | None = None
         self.position: streams_pb2.StreamPosition | None = None
-        self.connections = 0
+        self.connections, self.connected = 0, False
 
     async def events(self) -> AsyncGenerator[E, None]:
         """Every event, in order, for as long as it is asked for.
@@ -110,6 +111,7 @@ class Follower(Generic[E]):
                     if event.sequence:
                         self.position = streams_pb2.StreamPosition(epoch=self._epoch, sequence=event.sequence)
         finally:
+            self.connected = False
             call.cancel()
 
     async def _read(self, call: "grpc.aio.UnaryStreamCall[Any, Any]") -> Any:
@@ -124,7 +126,7 @@ class Follower(Generic[E]):
     def _note(self, control: streams_pb2.StreamControl) -> None:
         kind = control.WhichOneof("control")
         if kind == "opened":
-            self.connections += 1
+            self.connections, self.connected = self.connections + 1, True
             self._epoch = control.opened.epoch
             self._heartbeat = seconds(control.opened.heartbeat_interval) or self._heartbeat
             if not control.opened.resumed:

@@ -4,8 +4,7 @@ import math
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 
@@ -13,6 +12,7 @@ from novacron_client.errors import CloudError
 from novacron_client.follow import Follower, seconds
 from novacron_client.refill import Query, Refill, Wanted
 from novacron_client.series import Row, Sample, SeriesKey, SeriesTable, slots_of, timestamp
+from novacron_client.stream import Stream
 
 if TYPE_CHECKING:
     import numpy
@@ -47,8 +47,8 @@ class MetricUpdate:
         removed: Series that ended.
         reset: The stream starts, or starts over: the table is empty again.
         synced: The table is whole: every series that has a value shows its newest one.
-        gap: What was dropped because this reader was too slow; None when nothing was.
-        missing: With `synced`, why values of the time without a connection are missing; None when none are.
+        gap: What the server dropped because this reader was too slow; None when nothing was. It is read from history.
+        missing: With `synced`, why what was missed could not all be read from history; None when nothing is missing.
     """
 
     table: SeriesTable
@@ -89,12 +89,12 @@ class MetricUpdate:
         return Columns(slots, times, numpy.asarray(self.values, numpy.float64))
 
 
-class MetricStream:
+class MetricStream(Stream[MetricUpdate]):
     """An endless stream of updates; reconnects and resumes by itself.
 
     Where the server cannot go on (it was started anew) the stream starts over: after `reset` and the series come the
-    values that were missed, read by QueryMetrics, each series' in the order of time, then the newest ones. So of each
-    series every value comes, and none twice, also over a restart of the server.
+    values that were missed, read by QueryMetrics, each series' in the order of time, then the newest ones. The same is
+    done, without `reset`, after a `gap`. So of each series every value comes and none twice, unless `missing` says why.
 
         async with client.stream_metrics("providers/-", metrics=["cloud.instance.*"]) as stream:
             async for update in stream:
@@ -107,10 +107,11 @@ class MetricStream:
 
     def __init__(self, follower: Follower[metrics_service_pb2.MetricEvent], wanted: Wanted, query: Query) -> None:
         """Follow a stream of what is `wanted`; `query` answers QueryMetrics, page by page."""
+        super().__init__(follower)
         self.latest = SeriesTable()
         self.synced = False
-        self._follower, self._wanted, self._query = follower, wanted, query
-        # What was missed, from the moment the stream starts over until it is read.
+        self._wanted, self._query = wanted, query
+        # What was missed, from the moment the stream starts over, or has a gap, until it is read.
         self._refill: Refill | None = None
         # Of the series, by slot: what was seen and may come again after a stream has started over.
         self._seen: dict[int, Sample] = {}
@@ -118,31 +119,6 @@ class MetricStream:
         self._refilled: dict[float, Mapping[int, float]] = {}
         # Slots that the whole table names, which follows each `opened`; None when it is complete.
         self._named: set[int] | None = None
-        self._updates = self._follow()
-
-    @property
-    def connections(self) -> int:
-        """How often the server has opened the stream: more than 1 after reconnects."""
-        return self._follower.connections
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> MetricUpdate:
-        """The next update. Raises CloudError for what no new connection mends."""
-        return await anext(self._updates)
-
-    async def aclose(self) -> None:
-        """End the stream and release its call."""
-        await self._updates.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def _follow(self) -> AsyncGenerator[MetricUpdate, None]:
         async with aclosing(self._follower.events()) as events:
@@ -180,7 +156,7 @@ class MetricStream:
         return MetricUpdate(self.latest, time, period, slots, values, removed=removed)
 
     def _is_new(self, slot: int, time: float, value: float) -> bool:
-        """Whether a value is none of those that came before the stream started over, or were read from history."""
+        """Whether a value is none of those that came before the hole, or were read from history."""
         if self._refilled.get(time, {}).get(slot) == value:
             return False
         seen = self._seen.get(slot)
@@ -210,8 +186,7 @@ class MetricStream:
             self._named = set()
             if control.opened.resumed:
                 return None
-            seen = {**(self._refill.seen if self._refill else {}), **self.latest.newest()}
-            self._refill = Refill(seen) if seen else None
+            self._owe_what_follows()
             self.latest, self.synced = SeriesTable(), False
             return MetricUpdate(self.latest, reset=True)
         if kind == "synced":
@@ -219,9 +194,15 @@ class MetricStream:
             self.synced = True
             return MetricUpdate(self.latest, removed=removed, synced=True)
         if kind == "gap":
+            self._owe_what_follows()
             self.synced = False
             return MetricUpdate(self.latest, gap=control.gap)
         return None
+
+    def _owe_what_follows(self) -> None:
+        """Note that a hole begins after what was seen; the snapshot that follows is its end."""
+        seen = {**(self._refill.seen if self._refill else {}), **self.latest.newest()}
+        self._refill = Refill(seen) if seen else None
 
     def _end_of_table(self) -> Sequence[SeriesKey]:
         """The whole table came; what ended while this reader was away is not in it."""

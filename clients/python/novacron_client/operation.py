@@ -13,6 +13,7 @@ from novacron.cloud.v1 import operations_pb2, operations_service_pb2, streams_pb
 
 from novacron_client.errors import CloudError, OperationFailed
 from novacron_client.follow import HEARTBEAT, Follower, duration
+from novacron_client.stream import Stream
 
 if TYPE_CHECKING:
     from novacron_client.client import Client
@@ -101,6 +102,22 @@ class Operation(Generic[R]):
             return self._client.operations.WatchOperation(request)
 
         return self._client.follower(dial, "WatchOperation")
+
+
+class OperationStream(Stream[operations_pb2.Operation]):
+    """Operations as they change; of two changes of one the first may be left out.
+
+        async with client.watch_operations(filter='state = "FAILED"') as stream:
+            async for operation in stream: ...
+
+    Where the server no longer knew what this reader missed, what is under way comes once more.
+    """
+
+    async def _follow(self) -> AsyncGenerator[operations_pb2.Operation, None]:
+        async with aclosing(self._follower.events()) as events:
+            async for event in events:
+                if event.HasField("operation"):
+                    yield event.operation
 
 
 def _unpack(packed: PackedMessage) -> Any:

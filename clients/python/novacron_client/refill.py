@@ -1,4 +1,4 @@
-"""What a reader of metrics missed while the server could not go on where it was: read from history."""
+"""What a reader of metrics missed, away or too slow: read from history."""
 
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class Column(NamedTuple):
 
 
 class Refill:
-    """The hole between what a reader saw of each series and the snapshot of a stream that starts over.
+    """The hole between what a reader saw of each series and the snapshot that comes after a restart or a gap.
 
     Attributes:
         seen: The newest value of each series that the reader got.

@@ -3,12 +3,11 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from novacron.cloud.v1 import common_pb2, compute_pb2, provider_pb2, provider_service_pb2, streams_pb2
 
 from novacron_client.follow import Follower
+from novacron_client.stream import Stream
 
 Resource = provider_pb2.Provider | compute_pb2.Instance
 
@@ -28,7 +27,7 @@ class ResourceUpdate:
     synced: bool = False
 
 
-class ResourceStream:
+class ResourceStream(Stream[ResourceUpdate]):
     """An endless stream of updates; reconnects and resumes by itself.
 
         async with client.watch_resources("providers/-") as stream:
@@ -43,36 +42,11 @@ class ResourceStream:
     """
 
     def __init__(self, follower: Follower[provider_service_pb2.ResourceEvent]) -> None:
+        super().__init__(follower)
         self.latest: dict[str, Resource] = {}
         self.synced = False
-        self._follower = follower
         # Names that came since the server began to tell everything anew; None when it does not.
         self._named: set[str] | None = None
-        self._updates = self._follow()
-
-    @property
-    def connections(self) -> int:
-        """How often the server has opened the stream: more than 1 after reconnects."""
-        return self._follower.connections
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> ResourceUpdate:
-        """The next update. Raises CloudError for what no new connection mends."""
-        return await anext(self._updates)
-
-    async def aclose(self) -> None:
-        """End the stream and release its call."""
-        await self._updates.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def _follow(self) -> AsyncGenerator[ResourceUpdate, None]:
         async with aclosing(self._follower.events()) as events:

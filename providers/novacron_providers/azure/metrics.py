@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from novacron.cloud.v1 import common_pb2, compute_pb2, metrics_pb2
@@ -18,8 +18,17 @@ from novacron_providers.kit.concurrent import each
 NAMESPACE = "Microsoft.Compute/virtualMachines"
 # Most machines that one metrics:getBatch takes, and most that one query of logs names.
 BATCH, LOG_BATCH = 50, 200
-# Periods that Azure Monitor can sum up, in seconds.
-GRAINS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 6 * 3600.0, 12 * 3600.0, 24 * 3600.0)
+# Periods that Azure Monitor can sum up, by their seconds.
+GRAINS = {
+    60.0: "PT1M",
+    300.0: "PT5M",
+    900.0: "PT15M",
+    1800.0: "PT30M",
+    3600.0: "PT1H",
+    6 * 3600.0: "PT6H",
+    12 * 3600.0: "PT12H",
+    24 * 3600.0: "P1D",
+}
 # How long after a period the agent's values can be read in Log Analytics, in seconds.
 LOG_LAG = 180.0
 
@@ -145,14 +154,17 @@ class Monitor(Metrics):
         try:
             return await self._client.metrics(
                 region,
+                ids,
+                {
+                    "metricnamespace": NAMESPACE,
+                    "metricnames": ",".join(source.native for source in sources),
+                    # Azure takes the beginnings of periods, from the start on and before the end: the same periods.
+                    "starttime": _time(window.start),
+                    "endtime": _time(window.end),
+                    "interval": GRAINS.get(window.period) or f"PT{window.period:.0f}S",
+                    "aggregation": ",".join(sorted({source.aggregation for source in sources})),
+                },
                 call,
-                resource_ids=ids,
-                metric_namespace=NAMESPACE,
-                metric_names=[source.native for source in sources],
-                # Azure takes the beginnings of periods, from the start on and before the end: the same periods.
-                timespan=(datetime.fromtimestamp(window.start, UTC), datetime.fromtimestamp(window.end, UTC)),
-                granularity=timedelta(seconds=window.period),
-                aggregations=sorted({source.aggregation for source in sources}),
             )
         except NotFound:
             # One machine that was deleted meanwhile fails them all.
@@ -209,6 +221,10 @@ def _points(key: SeriesKey, values: Mapping[float, float], source: Source, windo
     inside = sorted((time, value) for time, value in values.items() if window.start < time <= window.end)
     if inside:
         yield Points(key, [time for time, _ in inside], [value * scale for _, value in inside])
+
+
+def _time(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _period_end(begin: str, window: Window) -> float:

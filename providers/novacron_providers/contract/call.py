@@ -55,7 +55,10 @@ class Op(Protocol):
 
     @property
     def call(self) -> Call:
-        """A Call for the reads and sends of this operation: the principal, no deadline."""
+        """A Call for the reads and sends of this operation: the principal, and no deadline but that of a lost answer.
+
+        Ask for it anew in each `send` and `find`.
+        """
 
     def plan(self, titles: Mapping[str, str]) -> None:
         """Name the steps to come, {name: title}, in order; with them a percentage can be given."""
@@ -75,9 +78,9 @@ class Op(Protocol):
         """Run `send` to its end at most once, also over restarts, and return what it returned.
 
         That it may be sent is written down first. Where the answer is lost, by the cloud or by a crash, it is sent
-        again with the same token, for a minute; then the step ends with OutcomeUnknown. An error of the tree is an
-        outcome too and is raised again by a recovered run. A cancelled operation raises Cancelled here unless
-        `cleanup`.
+        again with the same token, until a minute after it was sent; then the step ends with OutcomeUnknown. An error
+        of the tree is an outcome too and is raised again by a recovered run. A cancelled operation raises Cancelled
+        here unless `cleanup`.
 
         Args:
             name: Used once in an operation. Where it changes from one version to the next, `was` says the old one:

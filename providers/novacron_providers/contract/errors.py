@@ -61,6 +61,7 @@ class CloudError(Exception):
             call to a cloud, and what the reason adds ("capability", "operation", "state", "permission", "zones").
         sent: Whether the request may have had an effect: False only when it certainly never reached the cloud, or the
             cloud certainly refused it.
+        sent_at: When that request was sent, on the clock's monotonic(); None where nobody noted it.
     """
 
     code: ClassVar[int] = code_pb2.UNKNOWN
@@ -86,6 +87,7 @@ class CloudError(Exception):
         self.resource = resource
         self.facts = {key: value for key, value in (facts or {}).items() if value}
         self.sent = sent
+        self.sent_at: float | None = None
 
     def about(self, **facts: str) -> Self:
         """Add facts that are not known yet, and return the same error: `raise error.about(provider="aws")`."""

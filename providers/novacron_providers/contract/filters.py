@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from novacron_providers.contract.errors import InvalidArgument
@@ -142,9 +142,7 @@ def _value(descriptor: FieldDescriptor, condition: Condition, field: str) -> Any
     text = condition.value
     try:
         if descriptor.enum_type is not None:
-            # "INSTANCE_STATE_" is the prefix of every value of InstanceState.
-            prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", descriptor.enum_type.name).upper() + "_"
-            return descriptor.enum_type.values_by_name[prefix + text].number
+            return descriptor.enum_type.values_by_name[_prefix(descriptor.enum_type) + text].number
         if descriptor.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
             return {"true": True, "false": False}[text]
         if descriptor.cpp_type in _INTEGERS:
@@ -152,8 +150,21 @@ def _value(descriptor: FieldDescriptor, condition: Condition, field: str) -> Any
         if descriptor.cpp_type in _NUMBERS:
             return float(text)
     except (KeyError, ValueError):
-        raise InvalidArgument(f"filter: {text!r} is no value of {condition.path!r}", field=field) from None
+        told = f"filter: {text!r} is no value of {condition.path!r}, which is {_possible(descriptor)}"
+        raise InvalidArgument(told, field=field) from None
     return text
+
+
+def _prefix(enum: EnumDescriptor) -> str:
+    """What every value of an enum begins with: "INSTANCE_STATE_" for InstanceState."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.name).upper() + "_"
+
+
+def _possible(descriptor: FieldDescriptor) -> str:
+    if descriptor.enum_type is not None:
+        prefix = _prefix(descriptor.enum_type)
+        return f"one of {', '.join(name.removeprefix(prefix) for name in descriptor.enum_type.values_by_name)}"
+    return "true or false" if descriptor.cpp_type == FieldDescriptor.CPPTYPE_BOOL else "a number"
 
 
 def _meets(message: Message, condition: Condition) -> bool:

@@ -12,6 +12,8 @@ from novacron_providers.contract.errors import InvalidArgument
 
 WILDCARD = "-"
 PROVIDER_ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
+# Parts with nothing to escape; quote() finds that out six times as slowly, for each name in a list of thousands.
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
 
 
 class ResourceName(NamedTuple):
@@ -22,9 +24,12 @@ class ResourceName(NamedTuple):
     parts: tuple[str, ...]
 
     def __str__(self) -> str:
-        # quote() leaves "~" as it is, and it is what joins the parts.
-        parts = (quote(part, safe="").replace("~", "%7E") for part in self.parts)
-        return f"providers/{self.provider}/{self.collection}/{'~'.join(parts)}"
+        return f"providers/{self.provider}/{self.collection}/{'~'.join(map(_escaped, self.parts))}"
+
+
+def _escaped(part: str) -> str:
+    # quote() leaves "~" as it is, and it is what joins the parts.
+    return part if _PLAIN.fullmatch(part) else quote(part, safe="").replace("~", "%7E")
 
 
 def parse(name: str, collection: str, parts: int, *, field: str = "name") -> ResourceName:

@@ -1,4 +1,6 @@
-"""What a plug-in is: PROVIDER of a package named by an entry point of the group "novacron_cloud.providers".
+"""What a plug-in is: PROVIDER of a package, named by an entry point of the group "novacron_cloud.providers".
+
+The entry point has the name of its kind, so that the package is imported only where a provider of that kind is.
 
     PROVIDER = Provider(kind="aws", display_name="Amazon Web Services", capabilities=(...), connect=connect)
 

@@ -112,9 +112,7 @@ def translate(
     """
     zone, labels = zone_of(raw), raw.get("labels") or {}
     ours = OPERATION_LABEL in labels
-    interfaces = [_interface(provider, card) for card in raw.get("networkInterfaces") or []]
     disks = disks_of(raw)
-    items = (raw.get("metadata") or {}).get("items") or []
     instance = compute_pb2.Instance(
         name=str(ResourceName(provider, "instances", (zone, raw["name"]))),
         native_id=raw["selfLink"],
@@ -123,18 +121,21 @@ def translate(
         native_state=raw.get("status"),
         region=region_of(zone),
         zone=zone,
-        tags=labels,
         state_reason=raw.get("statusMessage"),
         instance_type=last(raw.get("machineType", "")),
         image=image,
-        public_ips=[ip for interface in interfaces for ip in interface.public_ips],
-        private_ips=[ip for interface in interfaces for ip in interface.private_ips],
-        network_interfaces=interfaces,
         storage_volumes=[volume_name(provider, disk["source"]) for disk in disks],
         security_groups=(raw.get("tags") or {}).get("items") or [],
         spot=(raw.get("scheduling") or {}).get("provisioningModel") == "SPOT",
-        metadata={item["key"]: item.get("value", "") for item in items if item["key"] not in (USER_DATA, SSH_KEYS)},
     )
+    # Field by field: maps and messages that are given to the constructor are copied, which takes twice the time.
+    for key, value in labels.items():
+        instance.tags[key] = value
+    for item in (raw.get("metadata") or {}).get("items") or ():
+        if item["key"] not in (USER_DATA, SSH_KEYS):
+            instance.metadata[item["key"]] = item.get("value", "")
+    for card in raw.get("networkInterfaces") or ():
+        _add_interface(instance, provider, card)
     boot = next((disk for disk in disks if disk.get("boot")), None)
     if boot is not None:
         if boot.get("diskSizeGb"):
@@ -153,15 +154,18 @@ def translate(
     return instance
 
 
-def _interface(provider: str, card: Mapping[str, Any]) -> compute_pb2.InstanceNetworkInterface:
+def _add_interface(instance: compute_pb2.Instance, provider: str, card: Mapping[str, Any]) -> None:
     network = last(card.get("network", ""))
-    access = card.get("accessConfigs") or []
-    return compute_pb2.InstanceNetworkInterface(
+    private = [card["networkIP"]] if card.get("networkIP") else []
+    public = [one["natIP"] for one in card.get("accessConfigs") or () if one.get("natIP")]
+    instance.network_interfaces.add(
         network=str(ResourceName(provider, "networks", ("global", network))) if network else "",
         subnet=card.get("subnetwork"),
-        private_ips=[card["networkIP"]] if card.get("networkIP") else [],
-        public_ips=[one["natIP"] for one in access if one.get("natIP")],
+        private_ips=private,
+        public_ips=public,
     )
+    instance.private_ips.extend(private)
+    instance.public_ips.extend(public)
 
 
 def _shown(raw: Mapping[str, Any]) -> dict[str, Any]:

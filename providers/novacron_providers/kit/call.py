@@ -24,6 +24,12 @@ T = TypeVar("T")
 READ_LIMIT, MUTATION_LIMIT = 30.0, 60.0
 # Seconds of a deadline that are kept back, so that the answer still reaches the caller.
 RESERVE = 0.2
+# Of the time left, how much may be spent on waiting for a turn: the rest is for the call, and for those that follow it
+# in the same read. Who waits until the last moment takes a turn, and has no time to use it.
+WAITING = 0.5
+# A deadline that ends an attempt after this part of the time that one may take at most tells as much of the region as
+# no answer in all of it.
+SILENCE = 0.4
 # Full jitter: a random wait up to FIRST_WAIT, doubled at each retry up to LONGEST_WAIT, in seconds. After a throttle it
 # begins with more, so that the attempts last until the rate has come down.
 FIRST_WAIT, FIRST_WAIT_THROTTLED, LONGEST_WAIT = 0.1, 1.0, 5.0
@@ -202,7 +208,9 @@ class Caller:
         try:
             answer = await self._until_it_works(run, send, family)
         except DeadlineExceeded:
-            # Whose fault it was is not known.
+            # After a short wait it is not known whose fault it was.
+            if run.waited >= SILENCE * self._callers.timeout:
+                self._breaker.failed(may_open=True)
             raise
         except Unavailable:
             self._breaker.failed(may_open=self._budget < 1.0 or self._callers.attempts == 1)
@@ -272,7 +280,7 @@ async def _turn(run: "_Run", pace: Pace) -> None:
         # More urgent calls, and a throttle, can put off a turn that was in time.
         async with asyncio.timeout(None if left == inf else left):
             # One that was refused has stood in line already, and would wait twice as long as all others.
-            in_time = await pace.turn(left, urgent=run.urgent or run.attempts > 0)
+            in_time = await pace.turn(WAITING * left, urgent=run.urgent or run.attempts > 0)
     if not in_time:
         late = Throttled(
             f"{run.action}: the cloud takes {pace.per_second:.3g} calls a second now and others wait before this one; "
@@ -289,10 +297,13 @@ class _Run:
         self.action = action
         self.urgent = mutates or call.urgent
         self.attempts = 0
+        # Seconds in which attempts had no answer.
+        self.waited = 0.0
         self._callers, self._region = callers, region
         self._call, self._mutates, self._once = call, mutates, once
         self._limit: float | None = None
-        self._unsettled = False
+        # When the first attempt was sent that may have had an effect.
+        self._unsettled: float | None = None
 
     def remaining(self) -> float:
         """Seconds left for attempts and waits; endless before the first attempt of a call without a deadline."""
@@ -309,6 +320,7 @@ class _Run:
         if timeout <= 0:
             raise self.too_late(sent=False)
         self.attempts += 1
+        began = self._callers.clock.monotonic()
         labels = {"provider": self._callers.provider, "region": self._region, "action": self.action}
         _attempts.add(1, labels)
         sent = asyncio.ensure_future(send(timeout))
@@ -319,19 +331,21 @@ class _Run:
             async with asyncio.timeout(timeout + RESERVE / 2):
                 return await (asyncio.shield(sent) if self._mutates else sent)
         except TimeoutError:
+            self.waited += timeout
             if timeout < self._callers.timeout:
                 error: CloudError = self.too_late(sent=True)
             else:
                 error = Unavailable(f"{self.action}: no answer within {timeout:g} s", sent=True)
-            self._note(error)
+            self._note(error, began)
             raise error from None
         except CloudError as error:
             if isinstance(error, Throttled):
                 _throttles.add(1, labels)
                 self._callers.throttled()
-            self._note(error)
+            self._note(error, began)
             if isinstance(error, Unavailable) and self.remaining() <= 0:
                 # The SDK gave up first, at the same time and for the same reason.
+                self.waited += timeout
                 raise self.too_late(sent=error.sent).about(**error.facts) from error
             raise
 
@@ -346,7 +360,7 @@ class _Run:
 
     def conclude(self, error: CloudError) -> None:
         """Complete the error that the caller gets in the end."""
-        error.sent = self._unsettled
+        error.sent, error.sent_at = self._unsettled is not None, self._unsettled
         if error.transient and error.retry_after is None:
             error.retry_after = LONGEST_WAIT
         error.about(
@@ -359,6 +373,7 @@ class _Run:
             return DeadlineExceeded(f"{self.action}: the deadline came before an answer; allow more time", sent=sent)
         return Unavailable(f"{self.action}: no answer within the time of one call", sent=sent)
 
-    def _note(self, error: CloudError) -> None:
+    def _note(self, error: CloudError, began: float) -> None:
         # A read has no effect, whatever became of it.
-        self._unsettled = self._mutates and (self._unsettled or error.sent)
+        if self._mutates and error.sent and self._unsettled is None:
+            self._unsettled = began

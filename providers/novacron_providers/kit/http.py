@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.request import getproxies_environment
 
 if TYPE_CHECKING:
     import ssl
@@ -18,7 +19,8 @@ def open_session(trust: ssl.SSLContext, *, connections: int) -> aiohttp.ClientSe
         connector=aiohttp.TCPConnector(limit=connections, ssl=trust),
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=(_once,),
-        trust_env=True,
+        # For the proxy; aiohttp then looks for a netrc in a thread at each request, at the cost of the request itself.
+        trust_env=bool(getproxies_environment()),
     )
 
 

@@ -1,8 +1,12 @@
 """Times as clouds write them."""
 
+import math
+import re
 from datetime import UTC, datetime
 
 from google.protobuf import timestamp_pb2
+
+_FRACTION = re.compile(r"\.(\d{1,9})")
 
 
 def set_time(field: timestamp_pb2.Timestamp, text: str) -> None:
@@ -13,8 +17,7 @@ def set_time(field: timestamp_pb2.Timestamp, text: str) -> None:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    field.seconds = int(moment.replace(microsecond=0).timestamp())
+    field.seconds = math.floor(moment.timestamp())
     # Azure has a digit more than datetime keeps.
-    fraction = text.partition(".")[2][:9]
-    digits = fraction[: next((i for i, digit in enumerate(fraction) if not digit.isdigit()), len(fraction))]
-    field.nanos = int(digits.ljust(9, "0")) if digits else 0
+    fraction = _FRACTION.search(text)
+    field.nanos = int(fraction[1].ljust(9, "0")) if fraction else 0

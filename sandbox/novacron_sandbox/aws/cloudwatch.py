@@ -307,8 +307,8 @@ def _checked(asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         if not stat.get("Metric", {}).get("Namespace"):
             raise _invalid("The sandbox answers MetricStat queries apart from all others.")
         period, name = int(stat["Period"]), stat["Stat"]
-        if period not in (1, 5, 10, 30) and (period < 60 or period % 60):
-            raise _invalid("The parameter Period must be 1, 5, 10, 30 or a multiple of 60.")
+        if period not in (1, 5, 10, 20, 30) and (period < 60 or period % 60):
+            raise _invalid("The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
         if name not in ("Average", "Sum", "Minimum", "Maximum", "SampleCount") and not _PERCENTILE.fullmatch(name):
             raise _invalid(f"The value {name} for parameter MetricDataQueries.member.MetricStat.Stat is not supported.")
     return queries

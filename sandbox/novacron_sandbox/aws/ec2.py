@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import moto.core.responses
 import moto.ec2.models.instances
 import moto.ec2.urls
 from moto.core.common_types import TYPE_RESPONSE
@@ -19,6 +20,7 @@ from moto.ec2.responses import EC2Response
 from novacron_sandbox.aws.filters import matcher
 from novacron_sandbox.aws.instances import LivingBackend, LivingInstance, Times
 from novacron_sandbox.aws.pages import limit_of, page
+from novacron_sandbox.aws.picker import Picker
 from novacron_sandbox.clock import Clock
 
 REGIONS = ("us-east-1", "eu-west-1")
@@ -156,6 +158,7 @@ def install(clock: Clock, boot_seconds: float) -> None:
         if hasattr(module, "utcnow"):
             module.__dict__["utcnow"] = clock.utc
     moto.ec2.models.instances.__dict__["Instance"] = LivingInstance
+    moto.core.responses.__dict__["XFormedAttributePicker"] = Picker
     moto.ec2.urls.url_paths = {"{0}/": Ec2.dispatch}
     ec2_backends.backend = LivingBackend
 

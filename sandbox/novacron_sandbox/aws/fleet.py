@@ -19,6 +19,8 @@ _ZONES = "abc"
 def seed(ec2: LivingBackend, count: int, image: str) -> list[str]:
     """Create `count` running instances launched three hours to three days ago; returns their ids, in order."""
     ids = []
+    # A subnet says the zone as well; for a zone by name, and for a type, moto walks through all that AWS offers.
+    subnets = {zone: subnet.id for zone, subnet in ec2.get_default_subnets().items()}
     for number, name, kind, labels, age in members(_TYPES, len(ec2.instances_by_id), count):
         made = ec2.run_instances(
             image,
@@ -26,8 +28,8 @@ def seed(ec2: LivingBackend, count: int, image: str) -> list[str]:
             None,
             [],
             instance_type=kind,
-            is_instance_type_default=False,
-            placement=f"{ec2.region_name}{_ZONES[number % len(_ZONES)]}",
+            is_instance_type_default=True,
+            subnet_id=subnets[f"{ec2.region_name}{_ZONES[number % len(_ZONES)]}"],
             region_name=ec2.region_name,
             tags={"instance": {"Name": name, **labels}},
             nics=[],

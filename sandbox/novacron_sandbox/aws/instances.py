@@ -144,6 +144,12 @@ class LivingBackend(EC2Backend):
             raise InvalidInstanceIdError(missing)
         return found
 
+    def describe_volumes(self, volume_ids: list[str] | None = None, filters: Any = None) -> list[Any]:
+        # moto walks through all volumes for those of one instance, at each launch.
+        if volume_ids and not filters:
+            return [self.get_volume(volume_id) for volume_id in volume_ids]
+        return list(super().describe_volumes(volume_ids, filters))
+
     def run_instances(
         self, image_id: str, count: int, user_data: Any, security_group_names: list[str], **options: Any
     ) -> Reservation:

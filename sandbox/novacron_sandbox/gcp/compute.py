@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 from novacron_sandbox.clock import Clock
-from novacron_sandbox.gcp import catalog, instances
+from novacron_sandbox.gcp import catalog, fields, instances
 from novacron_sandbox.gcp.errors import GoogleError, invalid, not_done, not_found
 from novacron_sandbox.gcp.filters import Filter
 from novacron_sandbox.gcp.kinds import TYPES
@@ -101,11 +101,11 @@ class Compute:
         self._requests.clear()
 
     def read(self, target: Target, query: dict[str, str]) -> Body:
-        """Answer get, list, aggregatedList and getFromFamily; `fields` cuts an answer to the names it lists."""
+        """Answer get, list, aggregatedList and getFromFamily; `fields` cuts an answer down."""
         self._check_place(target)
-        found = self._found(target, query)
-        fields = query.get("fields", "").split(",") if query.get("fields") else list(found)
-        return {name: found[name] for name in fields if name in found}
+        wanted = fields.parse(query["fields"]) if query.get("fields") else {}
+        answer: Body = fields.cut(self._found(target, query), wanted)
+        return answer
 
     def wait(self, target: Target) -> Body:
         """Answer operations.wait: once it is done, or after two minutes. Any thread may call."""

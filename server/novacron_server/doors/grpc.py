@@ -1,8 +1,10 @@
 """The gRPC door: grpc.aio for the Go core and every gRPC client, with health and reflection."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -12,9 +14,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
-from novacron_providers.contract.errors import CloudError, Throttled, Unavailable, to_status
+from novacron_providers.contract.errors import CloudError, ShuttingDown, Throttled, Unavailable, to_status
 
 from novacron_server.dispatch import Dispatch
+from novacron_server.doors.connections import hang_up
 from novacron_server.rpc import Kind, Rpc
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.grpc")
@@ -22,6 +25,10 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.grpc")
 MESSAGE_LIMIT = 4 * 1024 * 1024
 # A caller without a deadline is seen as one with about 292 years.
 FOREVER = 1e8
+# Seconds that watchers of health get to take in that the server stops, should one of them not read.
+TOLD_WITHIN = 1.0
+# Seconds after which who was refused because of that may find the next server.
+AGAIN = 1.0
 
 OPTIONS = [
     # The default lets a second server take the same port in silence.
@@ -58,6 +65,9 @@ class GrpcDoor:
         names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, self._server)
         self._services = ["", *services]
+        # Calls and streams under way, health and reflection apart; what is done when there are none, once asked for.
+        self._under_way = 0
+        self._idle: asyncio.Future[None] | None = None
         try:
             port = self._server.add_insecure_port(listen)
         except RuntimeError:
@@ -74,14 +84,27 @@ class GrpcDoor:
         for name in self._services:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
-    async def stop(self, grace: float) -> None:
-        """Say NOT_SERVING, take no new calls, and give those under way `grace` seconds."""
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace)
-
     async def not_serving(self) -> None:
-        """Say NOT_SERVING, so that balancers and clients look elsewhere."""
-        await self._health.enter_graceful_shutdown()
+        """Say NOT_SERVING, so that balancers and clients look elsewhere; those who watch were sent it then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TOLD_WITHIN):
+                # Each watcher is written to under a lock, and who sets the same once more comes after all of them.
+                for _ in range(2):
+                    for name in self._services:
+                        await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+                    await asyncio.sleep(0)
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new calls with ShuttingDown, give those under way `grace` seconds, and end all connections.
+
+        gRPC's own stop would end as CANCELLED, which nobody repeats, each call that it has not begun with or that comes
+        before its caller has heard of the stop. So the connections are ended first.
+        """
+        self._idle = asyncio.get_running_loop().create_future()
+        self._note_idle()
+        await asyncio.wait([self._idle], timeout=grace)
+        await asyncio.to_thread(hang_up, self.address)
+        await self._server.stop(None)
 
     def _handler(self, rpc: Rpc) -> "grpc.RpcMethodHandler[Any, Any]":
         # Requests stay bytes: what cannot be parsed gets a clear error instead of gRPC's own INTERNAL.
@@ -92,6 +115,7 @@ class GrpcDoor:
     def _answering(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[Message | bytes]]:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> Message | bytes:
             try:
+                self._admit(context)
                 return await self._dispatch.unary(rpc, data, self._call(rpc, context), _metadata(context))
             except Exception as error:  # noqa: BLE001  # the door is where every error becomes a status
                 raise await _abort(context, rpc, error) from None
@@ -101,12 +125,28 @@ class GrpcDoor:
     def _streaming(self, rpc: Rpc) -> Callable[[bytes, Any], AsyncIterator[Message | bytes]]:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> AsyncIterator[Any]:
             try:
+                self._admit(context)
                 async for message in self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context)):
                     yield message
             except Exception as error:  # noqa: BLE001  # as above
                 raise await _abort(context, rpc, error) from None
 
         return answer
+
+    def _admit(self, context: "grpc.aio.ServicerContext[bytes, Message]") -> None:
+        """Count a call until its last byte is sent; raises ShuttingDown."""
+        self._under_way += 1
+        context.add_done_callback(self._left)  # type: ignore[arg-type]  # the stubs' type is a class, not a protocol
+        if self._idle is not None:
+            raise ShuttingDown("the server stops; connect anew", retry_after=AGAIN)
+
+    def _left(self, _: "grpc.aio.ServicerContext[bytes, Message]") -> None:
+        self._under_way -= 1
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        if self._idle is not None and not self._under_way and not self._idle.done():
+            self._idle.set_result(None)
 
     def _call(self, rpc: Rpc, context: "grpc.aio.ServicerContext[bytes, Message]") -> Call:
         left = context.time_remaining()

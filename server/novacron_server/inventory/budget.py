@@ -17,8 +17,8 @@ WIDENED = 1800.0
 class Budget:
     """Counts what the cloud bills for the metrics of one provider, day by day (UTC).
 
-    It counts what this process read since it started: after a restart, and beside other replicas, the rest of the day
-    is not known.
+    Attributes:
+        day: Which one is counted, since 1970.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -26,7 +26,9 @@ class Budget:
         self._metrics: Metrics | None = None
         # Billed today: by connections that are gone, and by the present one before this day.
         self._before, self._base = 0, 0
-        self._day = self._today()
+        # Of this day on record, by all replicas; and how much of it was counted here.
+        self._recorded, self._own = 0, 0
+        self.day = self._today()
 
     def billed(self, metrics: Metrics) -> int:
         """What was billed today, in the cloud's unit."""
@@ -35,9 +37,21 @@ class Budget:
             if self._metrics is not None:
                 self._before += self._metrics.billed - self._base
             self._metrics, self._base = metrics, 0
-        if today != self._day:
-            self._day, self._before, self._base = today, 0, metrics.billed
-        return self._before + metrics.billed - self._base
+        if today != self.day:
+            self.day, self._before, self._base = today, 0, metrics.billed
+            self._recorded, self._own = 0, 0
+        return self._recorded + self.unrecorded
+
+    @property
+    def unrecorded(self) -> int:
+        """What was billed here today and is not on record."""
+        return self._before + (self._metrics.billed if self._metrics else 0) - self._base - self._own
+
+    def record(self, day: int, own: int, total: int) -> None:
+        """Hear that so much of what was counted here is on record now, and what the day has there in all."""
+        if day == self.day:
+            self._own += own
+            self._recorded = total
 
     def is_spent(self, metrics: Metrics, config: provider_pb2.ProviderConfig) -> bool:
         """Whether the provider has a budget and nothing of it is left."""
@@ -46,7 +60,7 @@ class Budget:
     @property
     def reset_time(self) -> float:
         """When the next day begins, seconds since 1970."""
-        return (self._day + 1) * DAY
+        return (self.day + 1) * DAY
 
     def message(self, metrics: Metrics, config: provider_pb2.ProviderConfig) -> provider_pb2.MetricSpend:
         """As the contract has it."""

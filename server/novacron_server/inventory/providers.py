@@ -1,7 +1,7 @@
 """The registered providers: their configuration, sealed credentials, and the connection of each."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 
@@ -11,6 +11,7 @@ from novacron.cloud.v1 import capabilities_pb2, provider_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import AlreadyExists, CloudError, InvalidArgument, NotFound, Unsupported
+from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.provider import Connection, Provider, Settings
 from novacron_providers.contract.secret import Secret
 
@@ -28,10 +29,26 @@ RETIRE_AFTER = 60.0
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.providers")
 
 
-def installed() -> dict[str, Provider]:
-    """Adapters of all installed packages, by kind. Blocking: imports them, though not their SDKs."""
-    found = (point.load() for point in entry_points(group=ENTRY_POINTS))
-    return {provider.kind: provider for provider in found}
+class Installed(Mapping[str, Provider]):
+    """Adapters of all installed packages, by kind, which is the name of their entry point. Blocking.
+
+    One is imported, though not its SDK, when it is first looked up: a start does without those that it has no use for.
+    """
+
+    def __init__(self) -> None:
+        self._points = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+        self._imported: dict[str, Provider] = {}
+
+    def __getitem__(self, kind: str) -> Provider:
+        if kind not in self._imported:
+            self._imported[kind] = self._points[kind].load()
+        return self._imported[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._points)
+
+    def __len__(self) -> int:
+        return len(self._points)
 
 
 @dataclass(slots=True)
@@ -52,6 +69,12 @@ class Registered:
     health: Health | None = None
     fault: CloudError | None = None
 
+    @property
+    def metrics(self) -> Metrics | None:
+        """The metrics of its connection; None when it has none."""
+        areas = self.health.connection.areas if self.health else ()
+        return next((area for area in areas if isinstance(area, Metrics)), None)
+
 
 class Providers:
     """The registry. Changes are written down before they show; reads never wait for one."""
@@ -70,6 +93,7 @@ class Providers:
         forgotten. The clouds are not asked: a start must not depend on them.
         """
         stored = {row.id: row for row in await all_providers(self._store)}
+        await self._import([*(row.kind for row in stored.values()), *(entry.kind for entry in entries.values())])
         for row in stored.values():
             if row.origin == "config" and row.id not in entries:
                 await delete_provider(self._store, row.id)
@@ -156,7 +180,13 @@ class Providers:
 
     def has(self, name: str, capability: int) -> bool:
         """Whether a provider has a capability; 0 is had by all."""
-        return not capability or self.capabilities(name)[capability].level >= capabilities_pb2.SUPPORT_LEVEL_EMULATED
+        if not capability:
+            return True
+        plugin = self.plugins.get(self.get(name).row.kind)
+        return any(
+            status.capability == capability and status.level >= capabilities_pb2.SUPPORT_LEVEL_EMULATED
+            for status in (plugin.capabilities if plugin else ())
+        )
 
     def budget(self, name: str) -> Budget:
         """What reading the metrics of a provider costs; raises NotFound."""
@@ -176,6 +206,7 @@ class Providers:
 
         Raises InvalidArgument for what the kind cannot have, and whatever signing in to the cloud raises.
         """
+        await self._import([row.kind])
         registered = self._connect(replace(row, auth=self._seal.seal(row.id, auth)))
         if registered.health is None:
             raise registered.fault or Unsupported("the provider has no connection")
@@ -229,6 +260,11 @@ class Providers:
         await asyncio.gather(
             *(connection.close() for connection in connections), *self._retiring, return_exceptions=True
         )
+
+    async def _import(self, kinds: Iterable[str]) -> None:
+        """Look adapters up in a thread, so that they are at hand from then on."""
+        wanted = set(kinds)
+        await asyncio.to_thread(lambda: [self.plugins.get(kind) for kind in wanted])
 
     def _connect(self, row: ProviderRow) -> Registered:
         config = provider_pb2.ProviderConfig.FromString(row.config)

@@ -17,7 +17,6 @@ from novacron_providers.contract.errors import (
     to_status,
 )
 from novacron_providers.contract.filters import Filter
-from novacron_providers.contract.metrics import Metrics
 from novacron_providers.contract.names import provider_of
 from novacron_providers.contract.paging import decode_token, encode_token, page_size
 from novacron_providers.contract.secret import Secret
@@ -247,8 +246,8 @@ def message_of(registered: Registered) -> provider_pb2.Provider:
     message.create_time.FromNanoseconds(round(row.create_time * 1e9))
     if health:
         message.health.CopyFrom(health.message())
-        if metered := next((area for area in health.connection.areas if isinstance(area, Metrics)), None):
-            message.health.metric_spend.CopyFrom(registered.budget.message(metered, registered.config))
+        if registered.metrics:
+            message.health.metric_spend.CopyFrom(registered.budget.message(registered.metrics, registered.config))
         if health.identity:
             message.native_id = health.identity.account
         if health.observed is not None:

@@ -1,8 +1,12 @@
 """What an adapter holds while its operation runs: the contract's Op, on the journal."""
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import replace
+from math import inf
 
 from google.rpc import status_pb2
 from novacron.cloud.v1 import common_pb2, operations_pb2
@@ -11,6 +15,7 @@ from novacron_providers.contract.errors import (
     Cancelled,
     CloudError,
     CredentialsInvalid,
+    DeadlineExceeded,
     OutcomeUnknown,
     PermissionMissing,
     WaitTimedOut,
@@ -23,12 +28,16 @@ from novacron_server.operations.live import CANCELLED, FAILED, RUNNING, SUCCEEDE
 from novacron_server.operations.waiting import within
 from novacron_server.state.journal import Outcome
 
-# Seconds for which a change whose outcome is not known is asked for again; the first wait, which doubles, and the last.
-SETTLE, AGAIN_FIRST, AGAIN_LAST = 60.0, 1.0, 16.0
+# Seconds from when a change was sent until, without any answer, its outcome is unknown; of these, what the last round
+# of asking again gets at least.
+SETTLE, ROUND = 60.0, 5.0
+# The first wait between rounds, which doubles, and the last; seconds of silence after which watchers are told of it.
+AGAIN_FIRST, AGAIN_LAST, SILENCE = 1.0, 16.0, 20.0
 # Seconds between two looks for what a call without a token made.
 LOOK_AGAIN = 2.0
-# Refusals that come before the cloud looks at the token: they tell nothing about an earlier sending.
-_AT_THE_DOOR = (CredentialsInvalid, PermissionMissing)
+# What tells nothing about an earlier sending: refusals that come before the cloud looks at the token, and no answer
+# within a round.
+_NO_ANSWER = (CredentialsInvalid, PermissionMissing, DeadlineExceeded)
 # What a wait gives that came to its end.
 REACHED = "reached"
 # Characters of a line of a log.
@@ -36,6 +45,8 @@ LINE_LIMIT = 2000
 
 # The step that runs, also in tasks that it starts.
 _step: ContextVar[str] = ContextVar("step", default="")
+# Until when on the machine's clock, as deadlines are, a round of asking again may take; None for no limit.
+_round: ContextVar[float | None] = ContextVar("round", default=None)
 
 
 def token(operation: str, step: str) -> str:
@@ -54,6 +65,8 @@ class RunningOp:
         self._last = ""
         self._about: common_pb2.ResourceRef | None = None
         self._said = 0
+        # Whether a step has failed, and from when on what fails between steps is not tried again.
+        self._failed, self._end = False, inf
 
     @property
     def id(self) -> str:
@@ -61,7 +74,8 @@ class RunningOp:
 
     @property
     def call(self) -> Call:
-        return self._call
+        until = _round.get()
+        return self._call if until is None else replace(self._call, deadline=until)
 
     def plan(self, titles: Mapping[str, str]) -> None:
         for name, title in titles.items():
@@ -147,6 +161,7 @@ class RunningOp:
         if cleanup:
             self._live.warn(status)
             return ""
+        self._failed = True
         raise error
 
     async def until(
@@ -219,6 +234,22 @@ class RunningOp:
             entry.done_units, entry.total_units, entry.unit = done, total, unit
             self._live.changed()
 
+    async def runs_again(self, error: CloudError) -> bool:
+        """Whether the method is to be called once more after an error, as after a restart; waits before.
+
+        What was read between two steps, such as the instance in the end, must not be the end of an operation when it
+        passes within a minute. The outcome of a step stays what it is.
+        """
+        if self._failed or error.sent or not error.transient:
+            return False
+        self._end = min(self._end, self._clock.monotonic() + SETTLE)
+        wait = max(AGAIN_FIRST, error.retry_after or 0.0)
+        if self._clock.monotonic() + wait > self._end or await within(self._clock, wait, self._live.cancelled):
+            return False
+        self._used.clear()
+        self._last, self._said = "", 0
+        return True
+
     async def _change(self, sending: Awaitable[str]) -> str:
         """Send what may change something; who keeps answers of the cloud is told before and after."""
         self._changing()
@@ -261,11 +292,10 @@ class RunningOp:
         turned_away = False
         while True:
             try:
-                found = await self._look(find) if lost and find is not None else None
-                if found is not None:
-                    return found
                 await self._engine.may_send()
-                return await send(token(self._id, name))
+                if not lost:
+                    return await self._heard(send(token(self._id, name)))
+                return await self._round(name, send, find, max(ROUND, end - self._clock.monotonic()))
             except CloudError as error:
                 wait = max(pause, error.retry_after or 0.0)
                 if error.transient and not (error.sent or lost) and not turned_away and wait <= AGAIN_LAST:
@@ -276,13 +306,16 @@ class RunningOp:
                         raise
                     continue
                 # Once an answer is missing, an attempt that was turned away tells nothing about the first.
-                if not ((error.sent or lost) and (error.transient or isinstance(error, _AT_THE_DOOR))):
+                if not ((error.sent or lost) and (error.transient or isinstance(error, _NO_ANSWER))):
                     raise
+                now = self._clock.monotonic()
                 if not lost:
-                    lost, end = True, self._clock.monotonic() + SETTLE
+                    # There is one more round, however long the attempts of the first took.
+                    sent_at = now if error.sent_at is None else error.sent_at
+                    lost, end = True, max(now + wait + ROUND, sent_at + SETTLE)
                 if error.sent or unknown is None:
                     unknown = error
-                if self._clock.monotonic() + wait > end:
+                if now + wait + ROUND > end:
                     raise OutcomeUnknown(
                         f"for {SETTLE:g} s no answer told whether it was done ({unknown.message}); look at the targets "
                         "and the cloud before asking again",
@@ -293,6 +326,35 @@ class RunningOp:
                 self.log(f"No answer tells whether it was done; asking again: {error.message}")
             await self._clock.sleep(wait)
             pause = min(AGAIN_LAST, pause * 2)
+
+    async def _round(
+        self,
+        name: str,
+        send: Callable[[str], Awaitable[str]],
+        find: Callable[[], Awaitable[str | None]] | None,
+        seconds: float,
+    ) -> str:
+        """Look for what was sent, where that is possible, else send it again; what the cloud is asked ends in time."""
+        before = _round.set(time.monotonic() + seconds)
+        try:
+            if find is not None and (found := await self._look(find)) is not None:
+                return found
+            return await self._heard(send(token(self._id, name)))
+        finally:
+            _round.reset(before)
+
+    async def _heard(self, sending: Awaitable[str]) -> str:
+        """What was sent gives; watchers are told when that takes long."""
+
+        async def tell() -> None:
+            await self._clock.sleep(SILENCE)
+            self.log(f"No answer for {SILENCE:g} s; still waiting for one")
+
+        telling = asyncio.create_task(tell())
+        try:
+            return await sending
+        finally:
+            telling.cancel()
 
     async def _look(self, find: Callable[[], Awaitable[str | None]]) -> str | None:
         """What an earlier sending made; None when it made nothing."""

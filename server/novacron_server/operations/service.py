@@ -23,6 +23,7 @@ from novacron_server.operations.engine import Engine
 from novacron_server.operations.filters import conditions_of
 from novacron_server.operations.live import PENDING, Live
 from novacron_server.operations.op import RunningOp
+from novacron_server.operations.others import Others
 from novacron_server.operations.watch import Board, Response, watch
 from novacron_server.operations.watch_all import watch_all
 from novacron_server.rpc import Rpc
@@ -52,7 +53,8 @@ class Operations:
     def __init__(self, store: Store, *, clock: Clock, replica: str = "", lease: float = 15.0) -> None:
         self._store, self._clock = store, clock
         self._engine = Engine(store, clock=clock, replica=replica, lease=lease, run=self._run, cancel=self._cancel)
-        self._board = Board(store, clock, shared=bool(replica))
+        self._board = Board(store, clock)
+        self._others = Others(self._board, changed=self._change, ended=self._tell) if replica else None
         self._rpcs: Mapping[str, Rpc] = {}
         self._resolve: Resolve | None = None
         self._subscribers: list[Callable[[operations_pb2.Operation], None]] = []
@@ -68,6 +70,8 @@ class Operations:
             resolve: Gives the adapter's method for a request; raises a CloudError, which fails the operation.
         """
         self._rpcs, self._resolve = rpcs, resolve
+        if self._others:
+            await self._others.launch()
         return await self._engine.launch()
 
     async def start(self, rpc: Rpc, request: Message, call: Call) -> operations_pb2.Operation:
@@ -165,11 +169,17 @@ class Operations:
                 yield response
 
     def subscribe(self, callback: Callable[[operations_pb2.Operation], None]) -> None:
-        """Have `callback` called for each operation that ended in this process, on the loop, once that is committed."""
+        """Have `callback` called for each operation that ended, on the loop, once that is committed.
+
+        Of what ended at another replica it hears within a second.
+        """
         self._subscribers.append(callback)
 
     def subscribe_changes(self, callback: Callable[[str], None]) -> None:
-        """Have `callback` called with the provider's id before a step sends what may change something, and after it."""
+        """Have `callback` called with the provider's id before a step sends what may change something, and after it.
+
+        Of a step of another replica it hears within a second.
+        """
         self._changing.append(callback)
 
     async def active(self, provider: str) -> int:
@@ -186,6 +196,8 @@ class Operations:
         self._board.closing.set_result(None)
         if self._starts:
             await asyncio.wait(self._starts)
+        if self._others:
+            await self._others.close()
         await self._engine.close()
 
     def _intent(self, rpc: Rpc, request: Message, call: Call) -> Intent:
@@ -272,7 +284,13 @@ class Operations:
                 "and finish it with the version that began it or by hand"
             )
         request = rpc.request.FromString(claimed.request)
-        result: object = await self._method(rpc, request)(request, op)
+        result: object = None
+        while result is None:
+            try:
+                result = await self._method(rpc, request)(request, op)
+            except CloudError as error:
+                if not await op.runs_again(error):
+                    raise
         if not isinstance(result, rpc.result):
             raise TypeError(f"{claimed.method} gave {type(result).__name__} in place of {rpc.result.__name__}")
         return result
@@ -298,6 +316,11 @@ class Operations:
             state=operations_pb2.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_"),
             **({"message": operation.error.message} if operation.HasField("error") else {}),
         )
+        if self._others:
+            self._others.note_own(operation.name)
+        self._tell(operation)
+
+    def _tell(self, operation: operations_pb2.Operation) -> None:
         for callback in self._subscribers:
             try:
                 callback(operation)

@@ -23,7 +23,7 @@ from novacron_server.state.store import Store
 
 Response = operations_service_pb2.WatchOperationResponse
 
-# Seconds between two looks at an operation that another replica runs.
+# Seconds between two looks at what other replicas run.
 LOOK = 0.3
 # Lines of a log that are read at once.
 LINES = 200
@@ -35,23 +35,22 @@ class Board:
     Attributes:
         live: Operations that run here, by id.
         closing: Done when the server stops.
-        shared: Whether other replicas run operations of the same database.
     """
 
-    def __init__(self, store: Store, clock: Clock, *, shared: bool) -> None:
-        self.store, self.clock, self.shared = store, clock, shared
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store, self.clock = store, clock
         self.live: dict[str, Live] = {}
         self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Done when any operation that runs here is shown as another one.
+        # Done when any operation is shown as another one.
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def moved(self) -> None:
-        """Hear that an operation of this process was committed."""
+        """Hear that a change of an operation was committed, here or by another replica."""
         if not self._news.done():
             self._news.set_result(None)
 
     def next_news(self) -> asyncio.Future[None]:
-        """What is done when something of this process is committed after now."""
+        """What is done when something is committed after now."""
         if self._news.done():
             self._news = asyncio.get_running_loop().create_future()
         return self._news

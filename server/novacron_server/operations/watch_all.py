@@ -96,5 +96,5 @@ async def watch_all(
         if left <= 0:
             yield Response(events=[beat(cursor, board.clock)])
             silent_since = board.clock.monotonic()
-        elif await board.wait(None if board.shared else news, left):
+        elif await board.wait(news, left):
             await asyncio.sleep(GATHER)

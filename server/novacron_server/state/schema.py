@@ -6,7 +6,7 @@ from novacron_server.state.errors import StoreError
 from novacron_server.state.tables import database
 
 # Revision of the last migration.
-HEAD = "0002"
+HEAD = "0003"
 # Any number that no other program on the same PostgreSQL takes.
 _MIGRATING = 0x6E6F7661
 

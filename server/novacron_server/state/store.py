@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 # A lock of PostgreSQL; any number that no other program on the same server takes.
 _WRITING = 0x6E6F7662
+# What PostgreSQL says to a session that it ended because it did nothing in a transaction: it was rolled back.
+_CUT_WHILE_IDLE = "25P03"
 # Seconds after which a caller may find the database well again.
 RETRY_AFTER = 1.0
 
@@ -46,6 +48,7 @@ class _Unit:
 
     def run(self, connection: Connection) -> None:
         """Do the work in a savepoint, so that its failure undoes nothing else."""
+        self.error = None
         try:
             with connection.begin_nested():
                 self.value = self.work(connection)
@@ -134,20 +137,37 @@ class Store:
 
     def _transact(self, units: list[_Unit]) -> None:
         try:
-            with self._engine.connect() as plain:
-                connection = plain.execution_options(writes=any(unit.writes for unit in units))
-                try:
-                    transaction = connection.begin()
-                    for unit in units:
-                        unit.run(connection)
-                    transaction.commit()
-                except BaseException:
-                    # After a failed COMMIT the transaction may still be open; the next batch must not join it.
-                    connection.invalidate()
-                    raise
+            lost = self._commit(units)
+            if lost is not None:
+                _logger.info("the database's connection was lost, and nothing done; once more", reason=_reason(lost))
+                lost = self._commit(units)
+            if lost is not None:
+                raise lost
         except Exception as error:  # noqa: BLE001  # every one of them is told, and the thread lives on
             for unit in units:
                 unit.error = error
+
+    def _commit(self, units: list[_Unit]) -> SQLAlchemyError | None:
+        """Do the work of all; gives why the connection was lost where that certainly was before the commit."""
+        with self._engine.connect() as plain:
+            connection = plain.execution_options(writes=any(unit.writes for unit in units))
+            try:
+                transaction = connection.begin()
+                for unit in units:
+                    unit.run(connection)
+                    if connection.invalidated and isinstance(unit.error, SQLAlchemyError):
+                        return unit.error
+                transaction.commit()
+            except DBAPIError as error:
+                connection.invalidate()
+                if getattr(error.orig, "sqlstate", None) == _CUT_WHILE_IDLE:
+                    return error
+                raise
+            except BaseException:
+                # After a failed COMMIT the transaction may still be open; the next batch must not join it.
+                connection.invalidate()
+                raise
+        return None
 
 
 def _answer(units: list[_Unit]) -> None:

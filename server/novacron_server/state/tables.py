@@ -146,3 +146,12 @@ record = Table(
     Index("record_operation", "operation"),
     Index("record_resource", "resource"),
 )
+
+# What reading a provider's metrics was billed in a day (since 1970, UTC), in its cloud's unit.
+spend = Table(
+    "spend",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("billed", BigInteger, nullable=False),
+)

@@ -91,7 +91,7 @@ def test_a_row_has_a_history_and_values_with_units() -> None:
     # A revision of what came before, and a value that is told once more.
     feed.tell(180, [1.0], [2e6])
     status, head, row = plain(board.page(100, 10))
-    assert status.startswith("00:03:00 UTC  1 rows  by name")
+    assert status.startswith("00:03:00 UTC  1 row  by name")
     assert head.split() == ["PROVIDER", "REGION", "INSTANCE", "CPU", "CPU", "NET", "IN"]
     assert row.split() == ["aws", "us", "web", "123", "100.0", "%", "2", "MB/s"]
     for minute in range(100):
@@ -175,3 +175,22 @@ def test_what_a_terminal_would_obey_is_not_written() -> None:
     assert fitted("long text", 4) == "long"
     # Two cells each.
     assert fitted("日本語", 5) == "日本 "
+
+
+def test_what_has_no_room_is_left_out_before_it_touches_its_neighbour() -> None:
+    board = Board()
+    table = SeriesTable()
+    metrics = [
+        metrics_pb2.MetricDescriptor(type=f"cloud.instance.network.{way}_packets", unit="{packet}/s")
+        for way in ("receive", "transmit")
+    ]
+    series = [metrics_pb2.MetricTableSeries(metric=0), metrics_pb2.MetricTableSeries(metric=1)]
+    ref = common_pb2.ResourceRef(name=THREE[0][0])
+    board.take(
+        MetricUpdate(table, added=table.add(metrics_pb2.MetricTable(series=series, metrics=metrics, resources=[ref])))
+    )
+    board.take(MetricUpdate(table, 60, None, range(2), [1794.0, 12_345.0]))
+    assert plain(board.page(100, 10))[2].split()[-2:] == ["1794", "12.3k"]
+    # As many keys as there is room for.
+    assert plain(board.page(100, 10))[0].endswith("q quit")
+    assert plain(board.page(60, 10))[0].endswith("by name  1 columns have no room  q quit")

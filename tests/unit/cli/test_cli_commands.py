@@ -1,6 +1,7 @@
 """Each command sends the request that its options say, and prints the answer for people or for programs."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,21 @@ def test_delete_takes_several_and_has_nothing_to_show(terminal: Terminal) -> Non
     assert json.loads(result.stdout) == []
 
 
+@pytest.mark.parametrize("more", [[], ["--no-wait"]])
+def test_of_several_one_that_fails_stops_no_other_and_each_failure_is_told(terminal: Terminal, more: list[str]) -> None:
+    def missing(name: str) -> Any:
+        error = script.status(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", f"no {name}")
+        return refuse(ps.StopInstanceRequest, error)
+
+    operation = succeeded(message(Instance, **INSTANCE))
+    done = answer(ps.StopInstanceRequest, ps.StopInstanceResponse(operation=operation))
+    result = terminal.run("instances", "stop", "a", WEB, "b", *more, answers=(missing("a"), done, missing("b")))
+    assert result.exit_code == 4
+    assert result.stdout == (f"{operation.name}\n" if more else f"{WEB} running 54.1.2.3\n")
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert sorted(errors) == ["error: no a (RESOURCE_NOT_FOUND)", "error: no b (RESOURCE_NOT_FOUND)"]
+
+
 def test_instance_types_and_regions(terminal: Terminal) -> None:
     shape = {"native_id": "t3.nano", "region": "us-east-1", "vcpus": 2, "memory_bytes": 1 << 29, "gpu_count": 1}
     answers = (
@@ -411,6 +427,9 @@ def test_all_operations_are_watched_without_a_name(terminal: Terminal) -> None:
         "OPERATION_STATE_RUNNING",
         "OPERATION_STATE_FAILED",
     ]
+    quiet = stream(osv.WatchOperationsRequest, osv.WatchOperationsResponse(events=[first]), end=False)
+    result = terminal.run(*arguments, "--for", "0.2s", answers=(quiet,))
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_metrics_are_listed_and_read(terminal: Terminal) -> None:
@@ -444,16 +463,17 @@ def test_metrics_are_listed_and_read(terminal: Terminal) -> None:
 def test_live_metrics_are_lines_without_a_terminal(terminal: Terminal, output: str) -> None:
     gap = ms.MetricEvent()
     gap.control.gap.dropped_items = 40
-    events = script.metrics(
-        opened("e"), table(0, (CPU, WEB), (NET, WEB)), batch(1_700_000_000, 0, [0.25, float("nan")]), synced(1), gap
-    )
-    watch = stream(ms.StreamMetricsRequest, events, end=False)
+    first = [table(0, (CPU, WEB), (NET, WEB)), batch(1_700_000_000, 0, [0.25, float("nan")]), synced(1)]
+    watch = stream(ms.StreamMetricsRequest, script.metrics(opened("e"), *first, gap, synced(2)), end=False)
+    history = refuse(ms.QueryMetricsRequest, script.status(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", "gone"))
     result = terminal.run(
-        "metrics", "watch", "-p", "aws", "-m", CPU, "--interval", "2s", "--changes", "--for", "0.3s", "-o", output,
-        answers=(watch,),
+        "metrics", "watch", "-p", "aws", "-m", CPU, "--interval", "2s", "--changes", "--for", "1s", "-o", output,
+        answers=(watch, history),
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert result.stderr == "40 values were dropped: this reader is too slow\n"
+    dropped, missing = result.stderr.splitlines()
+    assert dropped == "40 values were dropped, this reader is too slow: history is asked for them"
+    assert re.fullmatch(r"missing: values from before \d\d:\d\d:\d\d could not all be read: gone", missing)
     request = terminal.asked[0]
     assert (request.parent, request.interval.seconds, request.changes_only) == ("providers/aws", 2, True)
     if output == "json":

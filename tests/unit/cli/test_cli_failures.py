@@ -81,6 +81,20 @@ def test_an_error_without_a_reason_has_no_brackets(terminal: Terminal) -> None:
     assert (result.exit_code, result.stderr) == (1, "error: cancelled\n")
 
 
+def test_a_field_is_named_once(terminal: Terminal) -> None:
+    messages = {"filter: Instance has no field 'x'": "", "must be positive": "  filter\n"}
+    for message, more in messages.items():
+        error = script.status(Code.INVALID_ARGUMENT, "FIELD_INVALID", message, fields={"filter": message[8:]})
+        result = terminal.run("instances", "list", answers=(refuse(ps.ListInstancesRequest, error),))
+        assert result.stderr == f"error: {message} (FIELD_INVALID)\n{more}"
+
+
+def test_a_deadline_is_told_with_its_option(terminal: Terminal) -> None:
+    late = status_pb2.Status(code=Code.DEADLINE_EXCEEDED.value[0], message="ListInstances was not answered in time")
+    result = terminal.run("instances", "list", answers=(refuse(ps.ListInstancesRequest, late),))
+    assert result.stderr == "error: ListInstances was not answered in time\n  give it longer with --timeout\n"
+
+
 def test_fail_tells_and_gives_the_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert fail("it broke", 7).exit_code == 7
     assert capsys.readouterr().err == "error: it broke\n"

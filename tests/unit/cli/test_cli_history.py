@@ -127,3 +127,10 @@ def test_points_that_are_rejected_are_named_and_end_with_1(terminal: Terminal) -
 @pytest.mark.parametrize("value", ["custom.a", "custom.a=many"])
 def test_what_is_no_value_is_bad_usage(terminal: Terminal, value: str) -> None:
     assert terminal.run("metrics", "write", value).exit_code == 2
+
+
+@pytest.mark.parametrize("times", [("--until", "2h"), ("--from", "5m", "--until", "5m")])
+def test_history_that_ends_before_it_begins_is_refused(terminal: Terminal, times: tuple[str, ...]) -> None:
+    result = terminal.run("metrics", "query", *times)
+    assert result.exit_code == 2
+    assert "--from 2h --until 1h" in result.stderr

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,33 @@ def test_help_imports_nothing_heavy() -> None:
         assert line in found.stdout
 
 
+@pytest.mark.parametrize("module", ["typer", "novacron_cli.instances"])
+def test_ctrl_c_while_something_is_imported_is_no_traceback(module: str) -> None:
+    code = f"""
+import signal, sys
+class Slow:
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Slow())
+sys.argv[1:] = ["instances", "list"]
+from novacron_cli.main import main
+main()
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (found.returncode, found.stdout, found.stderr) == (130, "", "")
+
+
 def test_it_also_runs_as_a_module() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "novacron_cli", "operations", "--help"], capture_output=True, text=True, check=True
     )
     assert "watch" in found.stdout
+
+
+def test_it_tells_its_version() -> None:
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"novacron-cloud {version('novacron-cloud')}\n")
 
 
 @pytest.mark.parametrize("noun", NOUNS)

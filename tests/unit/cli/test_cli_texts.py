@@ -13,6 +13,7 @@ from novacron_cli.dashboard import Fleet, Reading, line
 from novacron_cli.durations import duration
 from novacron_cli.output import Column, binary, quantity, when, word, write_fields, write_table
 from novacron_cli.progress import percent_of, step_of
+from novacron_cli.terminal import keys_of
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,9 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         (999.96, "By/s", "1000 B/s"),
         (12.0, "By/s", "12 B/s"),
         (4.5, "{operation}/s", "4.5 operation/s"),
+        (9999.4, "{packet}/s", "9999 packet/s"),
+        (-12_345.0, "{packet}/s", "-12.3k packet/s"),
+        (3.0, "", "3"),
         (None, "1", "-"),
     ],
 )
@@ -138,3 +142,18 @@ def test_the_fleet_is_ordered_by_provider_region_and_name() -> None:
         instance("gcp", "a", "2"),
     ]
     assert [reading.instance for reading in Fleet(reversed(ordered)).readings()] == ordered
+
+
+@pytest.mark.parametrize(
+    ("sent", "keys"),
+    [
+        ("sq", ["s", "q"]),
+        # A key that is held down.
+        ("\x1b[B\x1b[B\x1bOA", ["down", "down", "up"]),
+        ("\x1b[6~\x1b[5~\x1b[Hj", ["page down", "page up", "home", "j"]),
+        # F5, Ctrl-right, and what is cut off.
+        ("\x1b[15~\x1b[1;5Cr\x1b", ["r"]),
+    ],
+)
+def test_keys(sent: str, keys: list[str]) -> None:
+    assert keys_of(sent) == keys

@@ -324,8 +324,11 @@ async def test_a_server_that_closes_says_how_long_to_wait(server: Server) -> Non
 
 async def test_a_stream_that_just_ends_is_opened_again(server: Server) -> None:
     async with server.following([opened("e"), synced(7)], [opened("e", resumed=True), synced(8), HANG]) as stream:
+        assert not stream.connected
         await until(stream, 3)
         assert stream.connections == 2
+        assert stream.connected
+    assert not stream.connected
 
 
 async def test_what_no_new_connection_mends_is_raised(server: Server) -> None:

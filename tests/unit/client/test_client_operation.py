@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -204,7 +204,7 @@ async def test_all_operations_are_watched_over_a_break() -> None:
         novacron_client.connect(address, backoff=Backoff(base=0.001, limit=0.002)) as client,
     ):
         with pytest.raises(CloudError, match="no provider aws"):
-            async with aclosing(client.watch_operations("providers/aws", filter='done = "false"')) as changes:
+            async with client.watch_operations("providers/aws", filter='done = "false"') as changes:
                 async for change in changes:
                     assert change.name == NAME
                     seen.append(change.revision)

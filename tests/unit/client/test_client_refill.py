@@ -10,8 +10,13 @@ import grpc
 import novacron_client
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from novacron.cloud.v1 import common_pb2, metrics_pb2
-from novacron.cloud.v1.metrics_service_pb2 import QueryMetricsRequest, QueryMetricsResponse, StreamMetricsRequest
+from novacron.cloud.v1 import common_pb2, metrics_pb2, streams_pb2
+from novacron.cloud.v1.metrics_service_pb2 import (
+    MetricEvent,
+    QueryMetricsRequest,
+    QueryMetricsResponse,
+    StreamMetricsRequest,
+)
 from novacron_client import Backoff, MetricStream, MetricUpdate
 from novacron_client.follow import duration
 
@@ -205,3 +210,26 @@ async def test_a_stream_without_a_snapshot_asks_for_one_when_it_starts_over() ->
         found, _ = await rows(stream, 1)
     assert [time for _, _, time, _ in found] == [110, 120]
     assert [request.skip_snapshot for request in server.requests] == [True, False]
+
+
+async def test_what_was_dropped_for_a_slow_reader_is_read_from_history() -> None:
+    past = Past()
+    past.values[CPU, R1] = {110: 0.11, 120: 0.12, 130: 0.13}
+    past.values[CPU, R2] = {110: 0.21, 120: 0.22}
+    dropped = MetricEvent(control=streams_pb2.StreamControl(gap=streams_pb2.StreamGap(dropped_items=4)))
+    slow = [
+        *(opened("e"), table(0, (CPU, R1), (CPU, R2)), reading(100, 0, 0.1, 0.2), synced(1)),
+        # The second gap comes before what follows the first is whole.
+        *(dropped, reading(120, 0, 0.12, 0.22), dropped, reading(130, 0, 0.13), reading(120, 1, 0.22), synced(9)),
+        *(reading(140, 0, 0.14, 0.24, sequence=10), synced(10), HANG),
+    ]
+    async with following(past, slow) as (stream, _):
+        await rows(stream, 1)
+        found, end = await rows(stream, 1)
+        assert stream.synced and end.missing is None
+        later, _ = await rows(stream, 1)
+    assert [(resource, time, value) for _, resource, time, value in found] == [
+        *((R1, 110, 0.11), (R2, 110, 0.21), (R1, 120, 0.12), (R1, 130, 0.13), (R2, 120, 0.22)),
+    ]
+    assert [(time, value) for *_, time, value in later] == [(140, 0.14), (140, 0.24)]
+    assert [request.start_time.seconds for request in past.requests] == [100]

@@ -5,8 +5,15 @@ import time
 
 import pytest
 from novacron_providers.contract.call import Call
-from novacron_providers.contract.errors import CloudError, CredentialsInvalid, NotFound, Throttled, Unavailable
-from novacron_providers.kit.call import Callers
+from novacron_providers.contract.errors import (
+    CloudError,
+    CredentialsInvalid,
+    DeadlineExceeded,
+    NotFound,
+    Throttled,
+    Unavailable,
+)
+from novacron_providers.kit.call import RESERVE, Callers
 
 from tests.unit.providers.skipping_clock import SkippingClock
 
@@ -237,3 +244,25 @@ async def test_a_new_connection_begins_with_everything_closed(region: Region) ->
     await region.sent(10)
     other = Region(region.clock)
     assert await other.ask() is None
+
+
+@pytest.mark.parametrize(("seconds", "requests"), [(0.5, 20), (0.1, 25)])
+async def test_deadlines_that_end_long_waits_open_it_and_those_of_hurried_callers_do_not(
+    seconds: float, requests: int
+) -> None:
+    callers = Callers("aws", "aws-main", clock=SkippingClock(), timeout=1.0)
+    sent = 0
+
+    async def hang(timeout: float) -> None:
+        nonlocal sent
+        sent += 1
+        await asyncio.Event().wait()
+
+    async def ask() -> None:
+        with pytest.raises((DeadlineExceeded, Unavailable)):
+            await callers.of(REGION).call("a", hang, Call(deadline=time.monotonic() + RESERVE + seconds))
+
+    await asyncio.gather(*(ask() for _ in range(20)))
+    for _ in range(5):
+        await ask()
+    assert sent == requests

@@ -334,6 +334,17 @@ async def test_a_turn_that_comes_after_the_deadline_is_not_waited_for(clock: Ski
     assert (cloud.attempts, clock.slept) == (2, [10.0])
 
 
+async def test_a_turn_that_would_leave_no_time_to_use_it_is_not_waited_for(clock: SkippingClock) -> None:
+    caller = Callers("aws", "aws-main", clock=clock, rates={"run": Rate(1, 0.1)}).of("")
+    cloud = Cloud()
+    await caller.call("a", cloud, CALL, family="run")
+    with pytest.raises(Throttled):
+        await caller.call("a", cloud, Call(deadline=time.monotonic() + 19), family="run")
+    assert (cloud.attempts, clock.slept) == (1, [])
+    await caller.call("a", cloud, Call(deadline=time.monotonic() + 21), family="run")
+    assert (cloud.attempts, clock.slept) == (2, [10.0])
+
+
 async def test_a_caller_without_time_is_told_of_the_deadline_and_not_of_a_throttle(clock: SkippingClock) -> None:
     caller = Callers("aws", "aws-main", clock=clock, rates={"run": Rate(5, 1.0)}).of("")
     cloud = Cloud()

@@ -1,12 +1,17 @@
 """Log lines: off the loop, whole, and without secrets."""
 
+import contextlib
 import io
 import json
 import logging
 
 import pytest
 import structlog
-from novacron_server.observability import redact, setup_logs
+from novacron_providers.contract.call import Call
+from novacron_providers.contract.errors import CloudError, NotFound, Unavailable
+from novacron_server import observability
+from novacron_server.observability import observed, redact, setup_logs
+from novacron_server.rpc import contract
 
 from tests import logs
 
@@ -56,3 +61,45 @@ def test_lines_of_ours_and_of_libraries_are_json_of_one_form(restored: object) -
     assert [line["event"] for line in lines] == ["rpc", "key ***", "failed"]
     assert lines[0]["method"] == "X/Y" and lines[0]["level"] == "info" and lines[0]["timestamp"].endswith("Z")
     assert "what went wrong" in lines[2]["exception"]
+
+
+RPCS = {rpc.name: rpc for rpc in contract()}
+
+
+def lines_of(level: str, name: str, error: Exception | None = None) -> list[dict[str, object]]:
+    """What a call leaves in a log of that level."""
+    out = io.StringIO()
+    stop = setup_logs(level, "json", out)
+    with contextlib.suppress(CloudError, ZeroDivisionError), observed(RPCS[name], Call(), {}, {}):
+        if error:
+            raise error
+    stop()
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "level"),
+    [
+        ("GetProvider", None, "debug"),
+        ("GetProvider", NotFound("no such provider"), "info"),
+        ("UnregisterProvider", None, "info"),
+        ("CreateInstance", None, "info"),
+        ("StreamMetrics", None, "info"),
+        ("ListInstances", Unavailable("the cloud is away"), "warning"),
+        ("ListInstances", ZeroDivisionError(), "error"),
+    ],
+)
+def test_a_call_has_the_level_that_it_matters_at(
+    restored: object, name: str, error: Exception | None, level: str
+) -> None:
+    [line] = lines_of(level, name, error)
+    assert (line["method"], line["level"]) == (RPCS[name].path, level)
+    levels = ["debug", "info", "warning", "error"]
+    for higher in levels[levels.index(level) + 1 :]:
+        assert lines_of(higher, name, error) == []
+
+
+def test_a_read_that_takes_long_is_told_without_debug(restored: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observability, "SLOW", 0.0)
+    [line] = lines_of("info", "GetProvider")
+    assert line["code"] == "OK"

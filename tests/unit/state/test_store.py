@@ -5,6 +5,7 @@ import os
 import pathlib
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 
 import pytest
@@ -92,6 +93,71 @@ async def test_a_commit_that_fails_is_told_to_all_and_the_store_lives_on(store: 
     assert all(isinstance(result, Exception) for result in results)
     assert await store.read(_there) == []
     assert await store.write(_put("after")) == "after"
+
+
+def _idle(connection: Connection) -> None:
+    """Do nothing for longer than the database lets a transaction."""
+    connection.execute(text("set idle_in_transaction_session_timeout = '50ms'"))
+    time.sleep(0.3)
+
+
+async def test_work_whose_connection_was_cut_is_done_once_more(postgresql: str) -> None:
+    store = await Store.open(postgresql)
+    tries = 0
+
+    def work(connection: Connection) -> str:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            _idle(connection)
+        return _put("cut")(connection)
+
+    # The first keeps the thread busy until all others wait.
+    results = await asyncio.gather(
+        store.read(lambda _: time.sleep(0.1)), store.write(_put("a")), store.write(work), store.write(_put("b"))
+    )
+    assert list(results[1:]) == ["a", "cut", "b"] and tries == 2
+    assert await store.read(_there) == ["a", "b", "cut"]
+    await store.close()
+
+
+async def test_a_transaction_that_was_cut_before_its_commit_is_done_once_more(postgresql: str) -> None:
+    store = await Store.open(postgresql)
+    commits = 0
+
+    def cut(connection: Connection) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == 1:
+            _idle(connection)
+
+    event.listen(Engine, "commit", cut)
+    try:
+        assert await store.write(_put("a")) == "a"
+    finally:
+        event.remove(Engine, "commit", cut)
+    assert commits == 2 and await store.read(_there) == ["a"]
+    await store.close()
+
+
+async def test_work_that_is_cut_again_and_again_is_given_up_with_all_beside_it(postgresql: str) -> None:
+    store = await Store.open(postgresql)
+
+    def work(connection: Connection) -> str:
+        _idle(connection)
+        return _put("cut")(connection)
+
+    results = await asyncio.gather(
+        store.read(lambda _: time.sleep(0.1)),
+        store.write(_put("a")),
+        store.write(work),
+        store.write(_put("b")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results[1:]] == [StoreUnavailable] * 3
+    assert await store.read(_there) == []
+    assert await store.write(_put("after")) == "after"
+    await store.close()
 
 
 async def test_a_lock_that_another_program_holds_is_unavailable_and_passes(tmp_path: pathlib.Path) -> None:

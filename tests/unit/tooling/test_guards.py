@@ -148,3 +148,17 @@ def test_a_skip_that_is_not_listed_fails_the_run(tmp_path: pathlib.Path, skip: s
 def test_a_listed_skip_is_allowed_also_when_the_whole_file_skips(nodeid: str, allowed: bool) -> None:
     patterns = ["tests/a/test_x.py::*", "tests/b/test_y.py::test_two"]
     assert skips.is_allowed(nodeid, patterns) is allowed
+
+
+def test_built_in_types_are_left_as_they_were() -> None:
+    code = """
+from tests.guard import blocking
+kinds = {f.module for f in blocking._watch.functions.values() if isinstance(f.module, type)}
+kept = lambda: [name for kind in kinds for name in vars(kind) if name.startswith("_c_")]
+blocking.install(print)
+assert kept()
+blocking.remove()
+print(kept())
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "[]\n", "")

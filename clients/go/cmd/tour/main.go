@@ -46,7 +46,8 @@ func run(ctx context.Context, address string, providers []string, images, types 
 	if err := json.Unmarshal([]byte(types), &machineType); err != nil {
 		return fmt.Errorf("--type: %w", err)
 	}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(novacron.ServiceConfig()))
 	if err != nil {
 		return err
 	}
