@@ -17,7 +17,7 @@ BUILT = pathlib.Path("build/bench")
 # What the processes say beside their answers.
 LOG = BUILT / "processes.log"
 # Seconds until a process must have said its address, and until one that was told to end is killed.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
