@@ -63,9 +63,8 @@ def test_a_port_that_is_taken_is_named() -> None:
         with pytest.raises(SandboxError) as refusal:
             Sandbox(port=port).start()
     # The end of what it wrote: the interpreter has nothing to add about its own end.
-    assert str(refusal.value).endswith(
-        f"did not start; it wrote:\nport {port} of 127.0.0.1 cannot be had: Address already in use"
-    )
+    wrote = f"port {port} of 127.0.0.1 cannot be had: Address already in use"
+    assert str(refusal.value) == f"the sandbox did not start; it wrote:\n{wrote}"
 
 
 def test_a_start_has_a_deadline() -> None:

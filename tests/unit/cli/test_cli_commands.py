@@ -250,13 +250,11 @@ def test_delete_takes_several_and_has_nothing_to_show(terminal: Terminal) -> Non
 
 @pytest.mark.parametrize("more", [[], ["--no-wait"]])
 def test_of_several_one_that_fails_stops_no_other_and_each_failure_is_told(terminal: Terminal, more: list[str]) -> None:
-    def missing(name: str) -> Any:
-        error = script.status(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", f"no {name}")
-        return refuse(ps.StopInstanceRequest, error)
-
+    missing = [script.status(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND", f"no {name}") for name in "ab"]
+    first, last = (refuse(ps.StopInstanceRequest, error) for error in missing)
     operation = succeeded(message(Instance, **INSTANCE))
     done = answer(ps.StopInstanceRequest, ps.StopInstanceResponse(operation=operation))
-    result = terminal.run("instances", "stop", "a", WEB, "b", *more, answers=(missing("a"), done, missing("b")))
+    result = terminal.run("instances", "stop", "a", WEB, "b", *more, answers=(first, done, last))
     assert result.exit_code == 4
     assert result.stdout == (f"{operation.name}\n" if more else f"{WEB} running 54.1.2.3\n")
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
