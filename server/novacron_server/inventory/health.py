@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+import structlog
 from novacron.cloud.v1 import provider_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError, Unavailable, to_status
@@ -14,6 +15,8 @@ REGION_LIMIT = 5.0
 PROBE_LIMIT = 10.0
 # Regions probed at once.
 PARALLEL = 8
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.providers")
 
 
 @dataclass(slots=True)
@@ -50,8 +53,9 @@ class Health:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._probe = None
-        if not task.cancelled():
-            task.exception()
+        if not task.cancelled() and (fault := task.exception()):
+            # Of the adapter: what it raises for a cloud that fails is a CloudError, and a state.
+            _log.error("a probe failed", exc_info=fault)
 
     async def _run(self, call: Call) -> None:
         try:
