@@ -98,6 +98,7 @@ def setup_logs(level: str, form: str, stream: Any = None) -> Callable[[], None]:
     lines: queue.SimpleQueue[Any] = queue.SimpleQueue()
     root = logging.getLogger()
     before, root.handlers = root.handlers, [_Enqueue(lines)]
+    level_before = root.level
     root.setLevel(level.upper())
     # At DEBUG these print signed requests.
     for name in ("botocore", "boto3", "urllib3", "azure", "google", "grpc", "asyncio"):
@@ -107,6 +108,7 @@ def setup_logs(level: str, form: str, stream: Any = None) -> Callable[[], None]:
 
     def stop() -> None:
         root.handlers = before
+        root.setLevel(level_before)
         listener.stop()
 
     return stop

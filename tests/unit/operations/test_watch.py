@@ -175,12 +175,12 @@ async def test_many_lines_come_in_messages_that_can_be_sent(bed: Bed) -> None:
 async def test_silence_is_broken_by_heartbeats(bed: Bed) -> None:
     name, method = await begun(bed, "a", "b")
     method.talks = False
-    watcher = Watcher(bed, name, heartbeat_interval=Duration(seconds=10))
-    assert (await watcher.next()).control.opened.heartbeat_interval.seconds == 10
+    watcher = Watcher(bed, name, heartbeat_interval=Duration(seconds=9))
+    assert (await watcher.next()).control.opened.heartbeat_interval.seconds == 9
     place = (await watcher.until("synced")).sequence
     beat = asyncio.create_task(watcher.next())
     for _ in range(2):
-        await bed.clock.advance(9)
+        await bed.clock.advance(8)
         assert not beat.done()
         await bed.clock.advance(1)
         event = await beat
@@ -196,7 +196,7 @@ async def test_silence_is_broken_by_heartbeats(bed: Bed) -> None:
         event = await watcher.next()
     beat = asyncio.create_task(watcher.next())
     await reached(lambda: True)
-    await bed.clock.advance(9)
+    await bed.clock.advance(8)
     assert not beat.done()
     await bed.clock.advance(1)
     assert kind(await beat) == "heartbeat"

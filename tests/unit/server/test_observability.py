@@ -47,7 +47,7 @@ def restored() -> object:
 
 
 def test_lines_of_ours_and_of_libraries_are_json_of_one_form(restored: object) -> None:
-    out = io.StringIO()
+    out, before = io.StringIO(), logging.getLogger().level
     stop = setup_logs("info", "json", out)
     structlog.get_logger("ours").info("rpc", method="X/Y", ms=1.5)
     logging.getLogger("theirs").warning("key %s", CANARIES["an access key"])
@@ -57,6 +57,7 @@ def test_lines_of_ours_and_of_libraries_are_json_of_one_form(restored: object) -
     except ValueError:
         structlog.get_logger("ours").exception("failed")
     stop()
+    assert logging.getLogger().level == before
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [line["event"] for line in lines] == ["rpc", "key ***", "failed"]
     assert lines[0]["method"] == "X/Y" and lines[0]["level"] == "info" and lines[0]["timestamp"].endswith("Z")
