@@ -53,7 +53,7 @@ docs: setup ## Write the tables of docs/ from the adapters
 bench: setup ## Measure the ratios that the design promises
 	@.venv/bin/python -m tests.bench $(ARGS)
 
-faults: setup ## Prove what is promised about faults, an hour in full (ARGS="outage matrix", ARGS="--quick")
+faults: setup ## Prove what is promised about faults, two hours in full (ARGS="outage matrix", ARGS="--quick")
 	@.venv/bin/python -m tests.faults $(ARGS)
 
 lock: setup ## Resolve requirements.lock anew after a change of pyproject.toml (ARGS="--upgrade")
