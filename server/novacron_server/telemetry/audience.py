@@ -169,8 +169,9 @@ class Audience:
                 return
             # A provider that does not answer now keeps what it has.
             for scope in [s for s in self.leases if s not in scopes and s.provider not in self.faults]:
-                self._collectors.release(self.leases.pop(scope))
-                self.view.drop(scope)
+                lease = self.leases.pop(scope)
+                self._collectors.release(lease)
+                self.view.drop(lease)
             for scope in scopes:
                 if scope not in self.leases:
                     self.leases[scope] = self._collectors.lease(scope, self.selector, self)

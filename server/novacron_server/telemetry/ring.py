@@ -68,24 +68,23 @@ class Ring:
 
     def append(self, events: Sequence[tuple[bytes, int]], slots: int, time: float) -> None:
         """Add the events of one tick, each as bytes and its number of samples, and wake all readers."""
+        # Each of very many views comes by here in each tick.
+        held, ticks, head = self._events, self._ticks, self.head
         for data, items in events:
-            mark = Mark(self.head.sequence + 1, self.head.items + items, slots, time)
-            self.head.next_time = time
-            self.head = mark
-            self._events.append((data, mark))
+            head.next_time = time
+            head = Mark(head.sequence + 1, head.items + items, slots, time)
+            held.append((data, head))
             self._size += len(data)
-        self._ticks.append(self.head)
+        self.head = head
+        ticks.append(head)
         self._joined = None
-        while len(self._ticks) > 1 and (self._is_past(time) or self._size > BYTES):
-            end = self._ticks.popleft()
-            while self._base.sequence < end.sequence:
-                data, self._base = self._events.popleft()
+        while len(ticks) > 1 and (len(ticks) > TICKS and ticks[0].time <= time - SECONDS or self._size > BYTES):
+            end = ticks.popleft()
+            while self._base is not end:
+                data, self._base = held.popleft()
                 self._size -= len(data)
-        self.wake()
-
-    def _is_past(self, time: float) -> bool:
-        """Whether the oldest tick need not be held any longer."""
-        return len(self._ticks) > TICKS and self._ticks[0].time <= time - SECONDS
+        if self._turn:
+            self.wake()
 
     def find(self, sequence: int) -> Mark | None:
         """The place after an event; None when not all that came after it is held."""

@@ -68,7 +68,8 @@ class View:
         self.ring, self.roster = Ring(), Roster()
         self.is_open = False
         self.fault: CloudError | None = None
-        self._parts: dict[Scope, Part] = {}
+        # By the lease that feeds it: its region's scope would be hashed anew in each tick.
+        self._parts: dict[Lease, Part] = {}
         self._newest = Newest()
         # Whether the tables may have something newer.
         self._is_behind = False
@@ -126,10 +127,10 @@ class View:
 
     def take(self, lease: Lease, columns: Sequence[Column]) -> None:
         """Values of a region came, oldest first, or series came or went."""
-        scope, table = lease.region.scope, lease.region.table
-        part = self._parts.get(scope)
+        table = lease.region.table
+        part = self._parts.get(lease)
         if part is None:
-            part = self._parts[scope] = Part(table)
+            part = self._parts[lease] = Part(table)
         self._is_behind = True
         events: list[tuple[bytes, int]] = []
         version = table.version, lease.version
@@ -145,8 +146,10 @@ class View:
                 hit = column.fresh.take(rows)
                 if np.count_nonzero(hit) < hit.size:
                     slots, rows, pieces = slots[hit], rows[hit], None
-            self._note(slots, column.time, column.period, column.values.take(rows), events, pieces)
-        self._flush(part, events)
+            values = column.values.take(rows)
+            self._note(slots, column.time, column.period, values, events, pieces)
+        if not self._sends_all:
+            self._flush(part, events)
         self._append(events)
         if is_renewed and self.roster.is_sparse:
             self._start_over()
@@ -163,10 +166,10 @@ class View:
             told = message or metrics_pb2.MetricCollection(scope=str(scope))
             self._append([(frame.collection(self.ring.head.sequence + 1, told), 0)])
 
-    def drop(self, scope: Scope) -> None:
+    def drop(self, lease: Lease) -> None:
         """A region is no longer selected: its series end."""
-        self._notices.pop(scope, None)
-        if part := self._parts.pop(scope, None):
+        self._notices.pop(lease.region.scope, None)
+        if part := self._parts.pop(lease, None):
             events: list[tuple[bytes, int]] = []
             self._change([], [*part.slots.values()], events)
             self._append(events)
@@ -192,8 +195,11 @@ class View:
     def _log(
         self, pieces: Sequence[Piece], time: float, period: float, values: Floats, events: list[tuple[bytes, int]]
     ) -> None:
+        sequence = self.ring.head.sequence + len(events)
         for piece in pieces:
-            sequence, column = self.ring.head.sequence + len(events) + 1, values[piece.start : piece.stop]
+            sequence += 1
+            # As a rule there is one, and nothing need be cut.
+            column = values if len(pieces) == 1 else values[piece.start : piece.stop]
             events.append((frame.batch(sequence, time, period, piece.places, column), column.size))
 
     def _note(
@@ -213,7 +219,7 @@ class View:
 
     def _flush(self, part: Part, events: list[tuple[bytes, int]]) -> None:
         """Log what was held back of a region, where it is time; each tick of the region comes by here."""
-        if self._sends_all or not self.is_open:
+        if not self.is_open:
             return
         slots = part.at_slots[self._held[part.at_slots]]
         slots = slots[self._told_at[slots] + self._pace.interval <= self._clock.monotonic()]
@@ -244,7 +250,7 @@ class View:
         first = len(self.roster.series)
         part.slots.update((key, first + n) for n, key in enumerate(new))
         pairs = sorted((slot, rows[key]) for key, slot in part.slots.items())
-        part.at_slots, part.at_rows = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
+        part.at_slots, part.at_rows = (side.copy() for side in np.array(pairs, np.int64).reshape(-1, 2).T)
         part.pieces = frame.pieces(part.at_slots)
         self._change([Series(key, region.descriptors[key.metric], refs[key.resource]) for key in new], ended, events)
         # A series that was there before it was selected begins with the value that it has.
