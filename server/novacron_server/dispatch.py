@@ -156,20 +156,24 @@ class Dispatch:
         return request
 
     async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
-        # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
-        if call.deadline is None and rpc.path not in self._owners:
+        if call.deadline is None:
+            # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
+            if rpc.path in self._owners:
+                return await self._answer(rpc, request, call)
             call = replace(call, deadline=time.monotonic() + READ_LIMIT)
         try:
             async with asyncio.timeout(call.remaining()):
-                if _located(rpc, request) == WILDCARD and rpc.path not in self._owners:
-                    return await self._fan_out(rpc, request, call)
-                method = self.method(rpc, request)
-                if rpc.path not in self._owners:
-                    return (await self._reads.read(rpc, request, call, method)).data
-                answer: Message = await method(request, call)
-                return answer
+                return await self._answer(rpc, request, call)
         except TimeoutError:
             raise DeadlineExceeded(f"{rpc.path} was not done before the deadline") from None
+
+    async def _answer(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
+        if rpc.path in self._owners:
+            answer: Message = await self.method(rpc, request)(request, call)
+            return answer
+        if _located(rpc, request) == WILDCARD:
+            return await self._fan_out(rpc, request, call)
+        return (await self._reads.read(rpc, request, call, self.method(rpc, request))).data
 
     async def _write(self, rpc: Rpc, request: Any, call: Call) -> Message:
         """Run a change of the sidecar itself, on record; with a request_id, give the first answer again."""

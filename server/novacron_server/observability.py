@@ -24,7 +24,7 @@ from google.rpc import code_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError
 from opentelemetry import metrics, propagate, trace
-from opentelemetry.trace import SpanContext, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
 
 from novacron_server.rpc import Kind, Rpc
 
@@ -35,6 +35,9 @@ _meter = metrics.get_meter("novacron.server")
 _calls = _meter.create_counter("novacron.rpc.calls", "{call}", "RPCs served, by method and status")
 _seconds = _meter.create_histogram("novacron.rpc.duration", "s", "Time from request to answer, by method and status")
 _open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
+# What tells of a caller's trace.
+_headers = propagate.get_global_textmap().fields
+_NOTHING = nullcontext()
 
 # Seconds from which on a read that succeeds is told at level info.
 SLOW = 1.0
@@ -153,15 +156,12 @@ def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str,
     code = "OK"
     label = {"rpc.method": rpc.path}
     _open.add(1, label)
-    attributes = {"rpc.system.name": "grpc", "rpc.method": f"{rpc.service}/{rpc.name}"}
-    span = _tracer.start_span(
-        f"{rpc.service}/{rpc.name}", propagate.extract(metadata), kind=SpanKind.SERVER, attributes=attributes
-    )
+    span = _span(rpc, metadata)
     context = span.get_span_context()
     # A generator may be closed from another context than it began in, so streams do not set theirs; what they read is
     # read by collectors, for all of them. Where nobody traces there is nothing to set.
     is_set = context.is_valid and rpc.kind is not Kind.STREAM
-    with trace.use_span(span, end_on_exit=False) if is_set else nullcontext():
+    with trace.use_span(span, end_on_exit=False) if is_set else _NOTHING:
         try:
             yield
         except CloudError as error:
@@ -180,15 +180,27 @@ def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str,
             raise
         finally:
             seconds = time.perf_counter() - begin
+            ended = {"rpc.method": rpc.path, "rpc.response.status_code": code}
             _open.add(-1, label)
-            _calls.add(1, {**label, "rpc.response.status_code": code})
+            _calls.add(1, ended)
             if rpc.kind is not Kind.STREAM:
-                _seconds.record(seconds, {**label, "rpc.response.status_code": code})
+                _seconds.record(seconds, ended)
             span.set_attribute("rpc.response.status_code", code)
             if code in ("INTERNAL", "UNKNOWN", "UNAVAILABLE"):
                 span.set_status(StatusCode.ERROR)
             _line(rpc, call, code, seconds, context, facts)
             span.end()
+
+
+def _span(rpc: Rpc, metadata: Mapping[str, str]) -> Span:
+    """The span of a call, in the caller's trace if it has one."""
+    # Without the SDK a span is no more than what the caller's headers say.
+    if type(trace.get_tracer_provider()) is trace.ProxyTracerProvider and _headers.isdisjoint(metadata):
+        return trace.INVALID_SPAN
+    attributes = {"rpc.system.name": "grpc", "rpc.method": f"{rpc.service}/{rpc.name}"}
+    return _tracer.start_span(
+        f"{rpc.service}/{rpc.name}", propagate.extract(metadata), kind=SpanKind.SERVER, attributes=attributes
+    )
 
 
 def _line(rpc: Rpc, call: Call, code: str, seconds: float, context: SpanContext, facts: Mapping[str, str]) -> None:

@@ -5,9 +5,8 @@ from google.protobuf import duration_pb2, timestamp_pb2
 
 def timestamp(seconds: float) -> timestamp_pb2.Timestamp:
     """A moment; `seconds` since 1970."""
-    found = timestamp_pb2.Timestamp()
-    found.FromMicroseconds(round(seconds * 1e6))
-    return found
+    whole, rest = divmod(round(seconds * 1e6), 1_000_000)
+    return timestamp_pb2.Timestamp(seconds=whole, nanos=rest * 1000)
 
 
 def duration(seconds: float) -> duration_pb2.Duration:

@@ -64,11 +64,12 @@ class Budget:
 
     def message(self, metrics: Metrics, config: provider_pb2.ProviderConfig) -> provider_pb2.MetricSpend:
         """As the contract has it."""
-        spend = provider_pb2.MetricSpend(billed=self.billed(metrics), reset_time=timestamp(self.reset_time))
+        billed = self.billed(metrics)
+        spend = provider_pb2.MetricSpend(billed=billed, reset_time=timestamp(self.reset_time))
         if config.HasField("metrics_daily_budget"):
             spend.budget = config.metrics_daily_budget
-        if self.is_spent(metrics, config):
-            spend.widened_interval.CopyFrom(duration(WIDENED))
+            if billed >= spend.budget:
+                spend.widened_interval.CopyFrom(duration(WIDENED))
         return spend
 
     def _today(self) -> int:

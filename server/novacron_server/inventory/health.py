@@ -10,6 +10,8 @@ from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError, Unavailable, to_status
 from novacron_providers.contract.provider import Connection, Identity
 
+from novacron_server.times import duration
+
 # Seconds for one probe of one region, and for the whole; a cloud that hangs is a state, not an error.
 REGION_LIMIT = 5.0
 PROBE_LIMIT = 10.0
@@ -110,7 +112,7 @@ class Health:
         for name, region in sorted(self.regions.items()):
             entry = found.regions.add(region=name)
             if region.latency is not None:
-                entry.latency.FromNanoseconds(round(region.latency * 1e9))
+                entry.latency.CopyFrom(duration(region.latency))
             if region.error:
                 entry.error.CopyFrom(to_status(region.error))
         for circuit in circuits:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import lru_cache
 
 from novacron.cloud.v1 import provider_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
@@ -24,6 +25,7 @@ from novacron_providers.contract.secret import Secret
 from novacron_server.inventory.providers import Providers, Registered
 from novacron_server.inventory.reads import max_staleness
 from novacron_server.state.providers import ProviderRow
+from novacron_server.times import timestamp
 
 
 class ProvidersService:
@@ -98,7 +100,7 @@ class ProvidersService:
                 resource=f"providers/{name}",
                 facts={"state": "configured"},
             )
-        if request.provider.etag and request.provider.etag != _etag(before.row):
+        if request.provider.etag and request.provider.etag != _etag(before.row.version):
             raise EtagMismatch(
                 "the provider was changed since its etag was read; read it, merge, repeat", resource=f"providers/{name}"
             )
@@ -205,8 +207,8 @@ async def _refresh(
     await registered.health.refresh(call, max_staleness(request, registered.config))
 
 
-def _etag(row: ProviderRow) -> str:
-    return f"v{row.version}"
+def _etag(version: int) -> str:
+    return f"v{version}"
 
 
 def _secrets(config: provider_pb2.ProviderConfig) -> dict[str, Secret]:
@@ -234,24 +236,38 @@ def _only(config: provider_pb2.ProviderConfig, field: str) -> provider_pb2.Provi
 def message_of(registered: Registered) -> provider_pb2.Provider:
     """A provider as the contract has it, without secrets."""
     row, health = registered.row, registered.health
-    message = provider_pb2.Provider(
-        name=f"providers/{row.id}",
-        display_name=row.display_name,
-        kind=row.kind,
-        config=registered.config,
-        is_default=row.is_default,
-        etag=_etag(row),
-        state=health.state() if health else provider_pb2.PROVIDER_STATE_UNAVAILABLE,
+    message = provider_pb2.Provider()
+    message.CopyFrom(
+        _lasting(row.id, row.kind, row.display_name, row.config, row.is_default, row.version, row.create_time)
     )
-    message.create_time.FromNanoseconds(round(row.create_time * 1e9))
     if health:
+        message.state = health.state()
         message.health.CopyFrom(health.message())
-        if registered.metrics:
-            message.health.metric_spend.CopyFrom(registered.budget.message(registered.metrics, registered.config))
+        if metrics := registered.metrics:
+            message.health.metric_spend.CopyFrom(registered.budget.message(metrics, registered.config))
         if health.identity:
             message.native_id = health.identity.account
         if health.observed is not None:
-            message.observe_time.FromNanoseconds(round(health.observed * 1e9))
-    elif registered.fault:
-        message.health.error.CopyFrom(to_status(registered.fault))
+            message.observe_time.CopyFrom(timestamp(health.observed))
+    else:
+        message.state = provider_pb2.PROVIDER_STATE_UNAVAILABLE
+        if registered.fault:
+            message.health.error.CopyFrom(to_status(registered.fault))
     return message
+
+
+# Providers are asked for far more often than they change.
+@lru_cache(maxsize=256)
+def _lasting(
+    name: str, kind: str, display_name: str, config: bytes, is_default: bool, version: int, create_time: float
+) -> provider_pb2.Provider:
+    """What of a provider is the same until it is changed."""
+    return provider_pb2.Provider(
+        name=f"providers/{name}",
+        display_name=display_name,
+        kind=kind,
+        config=provider_pb2.ProviderConfig.FromString(config),
+        is_default=is_default,
+        etag=_etag(version),
+        create_time=timestamp(create_time),
+    )
