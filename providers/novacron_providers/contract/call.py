@@ -3,11 +3,23 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Protocol
 
 from novacron.cloud.v1 import common_pb2
 
 from novacron_providers.contract.clock import Clock, SystemClock
+
+
+class Turn(IntEnum):
+    """Who goes first of those that wait for the same rate limit."""
+
+    DOUBT = 0
+    """What came of a change that was sent: until that is known, somebody may have a machine and not know it."""
+    CHANGE = 1
+    """A change, and what is read for it."""
+    READ = 2
+    """All else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +32,7 @@ class Call:
         method: "ProviderService/ListInstances"; for logs and spans.
         request_id: The caller's request_id; empty when there is none.
         deadline: On time.monotonic(); None when the caller set none.
-        urgent: Part of a change: goes before others that wait for the same rate limit.
+        turn: What it is part of, where it waits for a rate limit.
         clock: For waiting (back-off); the deadline is always on the machine's clock, as gRPC's is.
     """
 
@@ -29,7 +41,7 @@ class Call:
     method: str = ""
     request_id: str = ""
     deadline: float | None = None
-    urgent: bool = False
+    turn: Turn = Turn.READ
     clock: Clock = field(default_factory=SystemClock)
 
     def remaining(self) -> float | None:

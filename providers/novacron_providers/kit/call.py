@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from opentelemetry import metrics, trace
 
-from novacron_providers.contract.call import Call
+from novacron_providers.contract.call import Call, Turn
 from novacron_providers.contract.clock import Clock, SystemClock
 from novacron_providers.contract.errors import CloudError, CredentialsInvalid, DeadlineExceeded, Throttled, Unavailable
 from novacron_providers.contract.provider import OpenCircuit
@@ -277,10 +277,9 @@ async def _turn(run: "_Run", pace: Pace) -> None:
         raise over
     in_time = False
     with suppress(TimeoutError):
-        # More urgent calls, and a throttle, can put off a turn that was in time.
+        # Those that go before, and a throttle, can put off a turn that was in time.
         async with asyncio.timeout(None if left == inf else left):
-            # One that was refused has stood in line already, and would wait twice as long as all others.
-            in_time = await pace.turn(WAITING * left, urgent=run.urgent or run.attempts > 0)
+            in_time = await pace.turn(WAITING * left, run.turn)
     if not in_time:
         late = Throttled(
             f"{run.action}: the cloud takes {pace.per_second:.3g} calls a second now and others wait before this one; "
@@ -295,7 +294,6 @@ class _Run:
 
     def __init__(self, callers: Callers, region: str, action: str, call: Call, mutates: bool, once: bool) -> None:
         self.action = action
-        self.urgent = mutates or call.urgent
         self.attempts = 0
         # Seconds in which attempts had no answer.
         self.waited = 0.0
@@ -304,6 +302,14 @@ class _Run:
         self._limit: float | None = None
         # When the first attempt was sent that may have had an effect.
         self._unsettled: float | None = None
+
+    @property
+    def turn(self) -> Turn:
+        """What the next attempt is part of."""
+        if self._unsettled is not None:
+            return Turn.DOUBT
+        # One that was refused has stood in line already, and would wait twice as long as all others.
+        return min(self._call.turn, Turn.CHANGE if self._mutates or self.attempts else Turn.READ)
 
     def remaining(self) -> float:
         """Seconds left for attempts and waits; endless before the first attempt of a call without a deadline."""

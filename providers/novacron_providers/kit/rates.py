@@ -5,6 +5,7 @@ from collections import deque
 from math import inf
 from typing import NamedTuple
 
+from novacron_providers.contract.call import Turn
 from novacron_providers.contract.clock import Clock
 
 # A throttle cuts the rate to this share of itself, or of what the cloud took in the last second if that tells of less,
@@ -34,7 +35,7 @@ class _Waiter(NamedTuple):
 
 
 class Pace:
-    """Hands out turns to call one family of a cloud's API in one region: first to what is urgent, then in order.
+    """Hands out turns to call one family of a cloud's API in one region: in the order of Turn, then as they come.
 
     It begins at the published rate and returns to it. Without one there is no limit until the cloud throttles: then the
     rate is what the cloud took, cut, and there is no limit again once it has grown to twice of that.
@@ -54,23 +55,22 @@ class Pace:
         # Times of the last second: turns, and those of them that were one too many.
         self._given: deque[float] = deque()
         self._refused: deque[float] = deque()
-        self._urgent: deque[_Waiter] = deque()
-        self._others: deque[_Waiter] = deque()
+        self._lines: dict[Turn, deque[_Waiter]] = {turn: deque() for turn in Turn}
         self._usher: asyncio.Task[None] | None = None
 
-    async def turn(self, at_most: float, *, urgent: bool) -> bool:
+    async def turn(self, at_most: float, turn: Turn) -> bool:
         """Wait for a turn; False, without one, as soon as it is more than `at_most` seconds away from now."""
         self._refill()
-        ahead = len(self._urgent) + (0 if urgent else len(self._others))
+        ahead = sum(len(self._lines[other]) for other in Turn if other <= turn)
         if self._tokens >= 1.0 and not ahead:
             self._take()
             return True
         if (1.0 + ahead - self._tokens) / self.per_second > at_most:
             return False
-        line = self._urgent if urgent else self._others
+        line = self._lines[turn]
         waiter = _Waiter(asyncio.get_running_loop().create_future(), self._at + at_most)
         line.append(waiter)
-        if urgent and self._others:
+        if any(self._lines[other] for other in Turn if other > turn):
             self._turn_away()
         if self._usher is None:
             self._usher = asyncio.create_task(self._call_up(), name="pace")
@@ -135,7 +135,7 @@ class Pace:
     def _turn_away(self) -> None:
         """Tell those whose turn would come too late now that the line moves more slowly, or others went before them."""
         ahead = 0
-        for line in (self._urgent, self._others):
+        for line in self._lines.values():
             for waiter in [*line]:
                 if (1.0 + ahead - self._tokens) / self.per_second <= waiter.until - self._at:
                     ahead += 1
@@ -147,7 +147,7 @@ class Pace:
     async def _call_up(self) -> None:
         """Call up who waits, as turns come, until nobody does."""
         try:
-            while line := self._urgent or self._others:
+            while line := next(filter(None, self._lines.values()), None):
                 self._refill()
                 if self._tokens < 1.0 - GRAIN:
                     await self._clock.sleep(max(GRAIN, (1.0 - self._tokens) / self.per_second))

@@ -10,7 +10,7 @@ from math import inf
 
 from google.rpc import status_pb2
 from novacron.cloud.v1 import common_pb2, operations_pb2
-from novacron_providers.contract.call import Call
+from novacron_providers.contract.call import Call, Turn
 from novacron_providers.contract.errors import (
     Cancelled,
     CloudError,
@@ -75,7 +75,7 @@ class RunningOp:
     @property
     def call(self) -> Call:
         until = _round.get()
-        return self._call if until is None else replace(self._call, deadline=until)
+        return self._call if until is None else replace(self._call, deadline=until, turn=Turn.DOUBT)
 
     def plan(self, titles: Mapping[str, str]) -> None:
         for name, title in titles.items():

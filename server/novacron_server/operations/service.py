@@ -12,7 +12,7 @@ import structlog
 from google.protobuf.message import Message
 from novacron.cloud.v1 import operations_pb2
 from novacron.cloud.v1 import operations_service_pb2 as pb
-from novacron_providers.contract.call import Call
+from novacron_providers.contract.call import Call, Turn
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import CloudError, ShuttingDown, Unsupported
 from novacron_providers.contract.names import WILDCARD, parse, provider_of
@@ -249,7 +249,7 @@ class Operations:
             principal=operation.actor,
             method=claimed.method,
             request_id=operation.request_id,
-            urgent=True,
+            turn=Turn.CHANGE,
             clock=self._clock,
         )
         op = RunningOp(claimed.id, call, live, self._engine, partial(self._change, provider_of(operation.name)))

@@ -78,7 +78,7 @@ class Ring:
         self.head = head
         ticks.append(head)
         self._joined = None
-        while len(ticks) > 1 and (len(ticks) > TICKS and ticks[0].time <= time - SECONDS or self._size > BYTES):
+        while len(ticks) > 1 and ((len(ticks) > TICKS and ticks[0].time <= time - SECONDS) or self._size > BYTES):
             end = ticks.popleft()
             while self._base is not end:
                 data, self._base = held.popleft()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from novacron.cloud.v1 import compute_pb2
-from novacron_providers.contract.call import Op
+from novacron_providers.contract.call import Op, Turn
 from novacron_providers.contract.errors import InvalidArgument
 
 from tests.unit.operations.bed import FAILED, INSTANCE, SUCCEEDED, Bed
@@ -36,14 +36,14 @@ async def test_a_step_that_may_change_something_is_told_before_and_after_it(bed:
 
 
 async def test_what_an_operation_asks_goes_before_other_reads(bed: Bed) -> None:
-    urgent: list[bool] = []
+    turns: list[Turn] = []
 
     async def method(request: Any, op: Op) -> compute_pb2.Instance:
-        urgent.append(op.call.urgent)
+        turns.append(op.call.turn)
         return compute_pb2.Instance(name=INSTANCE)
 
     await bed.run(method)
-    assert urgent == [True]
+    assert turns == [Turn.CHANGE]
 
 
 async def test_a_step_that_was_done_before_a_restart_is_not_told_again(bed: Bed) -> None:

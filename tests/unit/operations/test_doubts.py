@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from novacron.cloud.v1 import compute_pb2
-from novacron_providers.contract.call import Op
+from novacron_providers.contract.call import Op, Turn
 from novacron_providers.contract.errors import (
     CloudError,
     CredentialsInvalid,
@@ -95,17 +95,20 @@ class Hanging:
     Attributes:
         attempts: Seconds that the attempts of one call take.
         lefts: Seconds that each call could take at most; None for as long as it likes.
+        turns: What each call was part of.
     """
 
     def __init__(self, bed: Bed, *, attempts: float = 50.0) -> None:
         self.bed, self.attempts = bed, attempts
         self.answers = False
         self.lefts: list[float | None] = []
+        self.turns: list[Turn] = []
 
     async def __call__(self, request: Any, op: Op) -> compute_pb2.Instance:
         async def launch(token: str) -> str:
             left, began = op.call.remaining(), self.bed.clock.monotonic()
             self.lefts.append(left)
+            self.turns.append(op.call.turn)
             await self.bed.clock.sleep(self.attempts if left is None else min(self.attempts, left))
             if self.answers:
                 return "i-1"
@@ -141,6 +144,8 @@ async def test_rounds_get_what_is_left_of_the_minute_and_never_too_little(bed: B
     assert type(from_status((await bed.end(name)).error)) is OutcomeUnknown
     first, *rounds = [left if left is None else round(left) for left in cloud.lefts]
     assert first is None and rounds == [49, 37, 23, 5]
+    # New changes wait until it is known what came of this one.
+    assert cloud.turns == [Turn.CHANGE, *[Turn.DOUBT] * 4]
 
 
 async def test_it_is_settled_within_a_minute_once_the_cloud_answers(bed: Bed) -> None:

@@ -1,12 +1,12 @@
-"""The pace of calls: as published, cut by throttles, grown back, the urgent first."""
+"""The pace of calls: as published, cut by throttles, grown back, what matters most first."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
-from novacron_providers.contract.call import Call
-from novacron_providers.contract.errors import Throttled
+from novacron_providers.contract.call import Call, Turn
+from novacron_providers.contract.errors import CloudError, Throttled, Unavailable
 from novacron_providers.kit.call import Callers
 from novacron_providers.kit.rates import Pace, Rate
 
@@ -25,7 +25,7 @@ async def rate_of(pace: Pace, clock: ManualClock, seconds: float) -> int:
     async def ask() -> None:
         nonlocal count
         while True:
-            assert await pace.turn(3600.0, urgent=False)
+            assert await pace.turn(3600.0, Turn.READ)
             count += 1
 
     asking = asyncio.create_task(ask())
@@ -62,7 +62,7 @@ async def test_where_nothing_is_published_the_first_throttle_sets_the_rate(clock
     pace = Pace(None, clock)
     for _ in range(50):
         for _ in range(2):
-            assert await pace.turn(0.0, urgent=False)
+            assert await pace.turn(0.0, Turn.READ)
         await clock.advance(0.02)
     pace.throttled()
     # It took 99 of the last 100.
@@ -74,71 +74,73 @@ async def test_where_nothing_is_published_the_first_throttle_sets_the_rate(clock
     assert pace.per_second < 198.0
     await clock.advance(3.0)
     for _ in range(1000):
-        assert await pace.turn(0.0, urgent=False)
+        assert await pace.turn(0.0, Turn.READ)
 
 
 async def test_what_the_cloud_says_is_left_holds_back_the_next(clock: ManualClock) -> None:
     pace = Pace(Rate(250, 25.0), clock)
     pace.left(2)
-    assert [await pace.turn(0.0, urgent=False) for _ in range(4)] == [True, True, False, False]
+    assert [await pace.turn(0.0, Turn.READ) for _ in range(4)] == [True, True, False, False]
     # It never adds to what is published.
     await clock.advance(60.0)
     pace.left(11999)
-    assert sum([await pace.turn(0.0, urgent=False) for _ in range(300)]) == 250
+    assert sum([await pace.turn(0.0, Turn.READ) for _ in range(300)]) == 250
 
 
-async def test_what_is_urgent_goes_before_all_that_waits(clock: ManualClock) -> None:
+async def test_doubts_go_before_changes_and_these_before_reads(clock: ManualClock) -> None:
     pace, order = Pace(Rate(1, 1.0), clock), list[str]()
 
-    async def ask(name: str, urgent: bool) -> None:
-        assert await pace.turn(60.0, urgent=urgent)
+    async def ask(name: str, turn: Turn) -> None:
+        assert await pace.turn(60.0, turn)
         order.append(name)
 
-    tasks = [asyncio.create_task(ask(f"read {number}", False)) for number in range(4)]
+    tasks = [asyncio.create_task(ask(f"read {number}", Turn.READ)) for number in range(4)]
     await clock.settle()
-    tasks += [asyncio.create_task(ask(f"change {number}", True)) for number in range(2)]
-    await clock.advance(6.0)
+    tasks += [asyncio.create_task(ask(f"change {number}", Turn.CHANGE)) for number in range(2)]
+    await clock.settle()
+    tasks += [asyncio.create_task(ask("doubt", Turn.DOUBT))]
+    await clock.advance(7.0)
     await asyncio.gather(*tasks)
-    assert order == ["read 0", "change 0", "change 1", "read 1", "read 2", "read 3"]
+    assert order == ["read 0", "doubt", "change 0", "change 1", "read 1", "read 2", "read 3"]
 
 
 async def test_how_far_a_turn_is_counts_who_goes_before(clock: ManualClock) -> None:
     pace = Pace(Rate(1, 1.0), clock)
-    assert await pace.turn(0.0, urgent=False)
-    waiting = [asyncio.create_task(pace.turn(60.0, urgent=False)) for _ in range(5)]
+    assert await pace.turn(0.0, Turn.READ)
+    waiting = [asyncio.create_task(pace.turn(60.0, Turn.READ)) for _ in range(5)]
     await clock.settle()
-    assert not await pace.turn(5.5, urgent=False)
-    urgent = asyncio.create_task(pace.turn(1.5, urgent=True))
+    assert not await pace.turn(5.5, Turn.READ)
+    change = asyncio.create_task(pace.turn(1.5, Turn.CHANGE))
     await clock.advance(1.0)
-    assert urgent.done() and not any(task.done() for task in waiting)
+    assert change.done() and not any(task.done() for task in waiting)
     await clock.advance(5.0)
     assert all(task.result() for task in waiting)
 
 
 async def test_whose_turn_will_come_too_late_is_told_at_once(clock: ManualClock) -> None:
     pace = Pace(Rate(1, 10.0), clock)
-    assert await pace.turn(0.0, urgent=False)
-    waiting = [asyncio.create_task(pace.turn(1.05, urgent=False)) for _ in range(10)]
+    assert await pace.turn(0.0, Turn.READ)
+    waiting = [asyncio.create_task(pace.turn(1.05, Turn.READ)) for _ in range(10)]
     await clock.settle()
     assert not any(task.done() for task in waiting)
-    urgent = asyncio.create_task(pace.turn(60.0, urgent=True))
+    change = asyncio.create_task(pace.turn(60.0, Turn.CHANGE))
     await clock.settle()
     # The last one was overtaken.
     assert [task.done() for task in waiting] == [False] * 9 + [True]
     pace.throttled()
     await clock.settle()
-    # 7 a second are left: the urgent one and six others are in time.
+    # 7 a second are left: the change and six others are in time.
     assert [task.done() for task in waiting] == [False] * 6 + [True] * 4
     await clock.advance(1.05)
     assert [task.result() for task in waiting] == [True] * 6 + [False] * 4
-    assert urgent.result()
+    assert change.result()
 
 
 async def test_turns_of_who_left_go_to_the_next(clock: ManualClock) -> None:
     pace = Pace(Rate(1, 1.0), clock)
-    assert await pace.turn(0.0, urgent=False)
-    leaving = [asyncio.create_task(pace.turn(60.0, urgent=False)) for _ in range(3)]
-    staying = asyncio.create_task(pace.turn(60.0, urgent=False))
+    assert await pace.turn(0.0, Turn.READ)
+    leaving = [asyncio.create_task(pace.turn(60.0, Turn.READ)) for _ in range(3)]
+    staying = asyncio.create_task(pace.turn(60.0, Turn.READ))
     await clock.settle()
     for task in leaving:
         task.cancel()
@@ -149,8 +151,8 @@ async def test_turns_of_who_left_go_to_the_next(clock: ManualClock) -> None:
 @pytest.mark.parametrize("moment", range(95, 110))
 async def test_a_turn_that_comes_while_its_owner_leaves_is_not_lost(clock: ManualClock, moment: int) -> None:
     pace = Pace(Rate(1, 1.0), clock)
-    assert await pace.turn(0.0, urgent=False)
-    leaving = asyncio.create_task(pace.turn(60.0, urgent=False))
+    assert await pace.turn(0.0, Turn.READ)
+    leaving = asyncio.create_task(pace.turn(60.0, Turn.READ))
     await clock.settle()
     moving = asyncio.create_task(clock.advance(1.0))
     # Somewhere around the round of the loop in which the turn comes.
@@ -158,7 +160,7 @@ async def test_a_turn_that_comes_while_its_owner_leaves_is_not_lost(clock: Manua
         await asyncio.sleep(0)
     leaving.cancel()
     await asyncio.gather(moving, leaving, return_exceptions=True)
-    assert await pace.turn(0.0, urgent=False) == leaving.cancelled()
+    assert await pace.turn(0.0, Turn.READ) == leaving.cancelled()
 
 
 def cloud(callers: Callers) -> Callable[..., Awaitable[str]]:
@@ -173,16 +175,37 @@ def cloud(callers: Callers) -> Callable[..., Awaitable[str]]:
     return ask
 
 
-@pytest.mark.parametrize("way", ["a change", "a read of a change"])
+async def test_what_may_have_had_an_effect_is_repeated_before_new_changes(clock: ManualClock) -> None:
+    callers = Callers("aws", "aws-main", clock=clock, rates={"run": Rate(1, 1.0)}, jitter=lambda: 0.0)
+    sent: list[str] = []
+
+    async def change(name: str, error: CloudError | None = None) -> str:
+        async def send(timeout: float) -> str:
+            sent.append(name)
+            if error and sent.count(name) == 1:
+                raise error
+            return "done"
+
+        return await callers.of("").call("a", send, Call(), family="run", mutates=True)
+
+    first = asyncio.ensure_future(change("lost", Unavailable("cut off", sent=True)))
+    await clock.settle()
+    rest = [asyncio.ensure_future(change(f"new {number}")) for number in range(3)]
+    await clock.advance(5.0)
+    await asyncio.gather(first, *rest)
+    assert sent == ["lost", "lost", "new 0", "new 1", "new 2"]
+
+
+@pytest.mark.parametrize("way", ["a change", "a read of a change", "a read in doubt"])
 async def test_changes_do_not_wait_behind_reads_of_the_same_family(clock: ManualClock, way: str) -> None:
     ask = cloud(Callers("aws", "aws-main", clock=clock, rates={"describe": Rate(1, 1.0)}))
     assert await ask() == "done"
     reads = [asyncio.ensure_future(ask()) for _ in range(10)]
     await clock.settle()
-    more = ask(mutates=True) if way == "a change" else ask(Call(urgent=True))
-    urgent = asyncio.ensure_future(more)
+    turn = {"a change": Turn.READ, "a read of a change": Turn.CHANGE, "a read in doubt": Turn.DOUBT}[way]
+    change = asyncio.ensure_future(ask(Call(turn=turn), mutates=way == "a change"))
     await clock.advance(1.0)
-    assert urgent.done() and not any(read.done() for read in reads)
+    assert change.done() and not any(read.done() for read in reads)
     await clock.advance(10.0)
     await asyncio.gather(*reads)
 
