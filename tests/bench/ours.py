@@ -86,7 +86,8 @@ async def main(folder: pathlib.Path, series: int, period: float, changed: int) -
 
 if __name__ == "__main__":
     if len(sys.argv) > 5:
-        wanted = {f"grpc.keepalive_{name}_ms": round(float(sys.argv[5]) * 1000) for name in ("time", "timeout")}
+        names = ("grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms")
+        wanted = dict.fromkeys(names, round(float(sys.argv[5]) * 1000))
         door.OPTIONS[:] = [(name, wanted.get(name, value)) for name, value in door.OPTIONS]
     # As `novacron-cloud serve` does.
     gc.set_threshold(*COLLECTED_AFTER)
