@@ -129,8 +129,10 @@ class GrpcDoor:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> AsyncIterator[Any]:
             try:
                 self._admit(context)
-                async for message in self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context)):
-                    yield message
+                stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context))
+                async with stream as messages:
+                    async for message in messages:
+                        yield message
             except Exception as error:  # noqa: BLE001  # as above
                 raise await _abort(context, rpc, error) from None
 
