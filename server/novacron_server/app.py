@@ -29,6 +29,7 @@ from novacron_server.inventory.reads import Reads
 from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.inventory.spend import Spend
+from novacron_server.loop import Loop
 from novacron_server.operations import Operations
 from novacron_server.security.seal import Seal
 from novacron_server.state.store import Store
@@ -144,7 +145,8 @@ def run(config: Config) -> None:
     try:
         if config.otlp_endpoint:
             ends.append(observability.setup_export(config.otlp_endpoint))
-        asyncio.run(serve(config))
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(serve(config))
     finally:
         for end in reversed(ends):
             end()

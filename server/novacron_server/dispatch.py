@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -121,19 +122,17 @@ class Dispatch:
                 case _:
                     return await self._read(rpc, request, call)
 
+    @asynccontextmanager
     async def stream(
         self, rpc: Rpc, data: bytes, call: Call, metadata: Mapping[str, str]
-    ) -> AsyncIterator[Message | bytes]:
-        """Answer a stream; messages that the method has already serialised pass through as they are."""
+    ) -> AsyncIterator[AsyncIterator[Message | bytes]]:
+        """The messages of a stream, to be entered; those that the method has already serialised are bytes."""
         facts: dict[str, str] = {}
+        # No generator around the method's: each message, and each wait for one, would pass through it.
         with observed(rpc, call, metadata, facts):
             request = self._admit(rpc, data, facts)
-            messages = self.method(rpc, request)(request, call)
-            try:
-                async for message in messages:
-                    yield message
-            finally:
-                await messages.aclose()
+            async with aclosing(self.method(rpc, request)(request, call)) as messages:
+                yield messages
 
     def _admit(self, rpc: Rpc, data: bytes, facts: dict[str, str]) -> Any:
         """Parse, validate, and put the default provider's id in place of "default"."""

@@ -21,6 +21,7 @@ from novacron_providers.contract import Call, Points, Provider, SeriesKey, Syste
 from novacron_server.app import COLLECTED_AFTER, App
 from novacron_server.config import Config, ProviderEntry
 from novacron_server.doors import grpc as door
+from novacron_server.loop import Loop
 from novacron_server.observability import setup_logs
 
 from tests.unit.telemetry.toycloud import CPU, ToyCloud
@@ -86,8 +87,11 @@ async def main(folder: pathlib.Path, series: int, period: float, changed: int) -
 
 if __name__ == "__main__":
     if len(sys.argv) > 5:
-        wanted = {f"grpc.keepalive_{name}_ms": round(float(sys.argv[5]) * 1000) for name in ("time", "timeout")}
+        names = ("grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms")
+        wanted = dict.fromkeys(names, round(float(sys.argv[5]) * 1000))
         door.OPTIONS[:] = [(name, wanted.get(name, value)) for name, value in door.OPTIONS]
     # As `novacron-cloud serve` does.
     gc.set_threshold(*COLLECTED_AFTER)
-    asyncio.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int((sys.argv[4:5] or ["1"])[0])))
+    changed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), changed))

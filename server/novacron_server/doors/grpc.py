@@ -41,6 +41,9 @@ OPTIONS = [
     # A reader that was frozen or cut off is noticed within 30 s.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # A ping has a limit of its own, by default a minute, and gRPC heeds that one. Keepalive's alone ends no connection
+    # but one with bytes that the kernel on the other side has not taken.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -126,8 +129,10 @@ class GrpcDoor:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> AsyncIterator[Any]:
             try:
                 self._admit(context)
-                async for message in self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context)):
-                    yield message
+                stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context))
+                async with stream as messages:
+                    async for message in messages:
+                        yield message
             except Exception as error:  # noqa: BLE001  # as above
                 raise await _abort(context, rpc, error) from None
 
