@@ -82,7 +82,7 @@ class Ring:
             while self._base is not end:
                 data, self._base = held.popleft()
                 self._size -= len(data)
-        if self._turn:
+        if self._waiting:
             self.wake()
 
     def find(self, sequence: int) -> Mark | None:
