@@ -10,6 +10,8 @@ _OPTIONS = (
     ("grpc.http2.lookahead_bytes", 1 << 20),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # A ping has a limit of its own, by default a minute, and gRPC heeds that one.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
