@@ -5,10 +5,11 @@ The SDK reads all members of an instance and takes most of the time of a list of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from xml.parsers import expat
+
+from novacron_providers.aws.layouts import Layouts, Place
 
 _ROOT = "DescribeInstancesResponse"
 # By element: the SDK's name of the member, and what is in it: a text, something made of its text, a structure, or a
@@ -66,40 +67,35 @@ _ANSWER = {
 }
 
 
-class _Place(NamedTuple):
-    """What may be in an element, by element.
-
-    Attributes:
-        texts: The SDK's name of a text, and what makes the value of it.
-        places: The SDK's name of a structure or list, empty for an item of a list; what makes it; what is in it.
-    """
-
-    texts: dict[str, tuple[str, Callable[[str], Any]]]
-    places: dict[str, tuple[str, type, _Place]]
-
-    @classmethod
-    def of(cls, kind: Any) -> _Place:
-        """Of a structure or list as above."""
-        members = {"item": ("", kind[0])} if type(kind) is list else kind
-        inner = {element: (name, kind) for element, (name, kind) in members.items() if type(kind) in (dict, list)}
-        return cls(
-            {element: member for element, member in members.items() if element not in inner},
-            {element: (name, type(kind), cls.of(kind)) for element, (name, kind) in inner.items()},
-        )
-
-
-_DOCUMENT = _Place.of({_ROOT: ("Answer", _ANSWER)})
+_DOCUMENT = Place.of({_ROOT: ("Answer", _ANSWER)})
+_PATH = ("reservationSet", "item", "instancesSet")
+_layouts = Layouts(_ROOT, _DOCUMENT.places[_ROOT][2], _PATH)
 
 
 def read(body: bytes) -> dict[str, Any] | None:
     """Read a good answer; None for what is none: the SDK finds out what it is.
 
+    All instances may be in one reservation.
+    """
+    try:
+        found = _layouts.read(body)
+    except ValueError:
+        found = None
+    if found is None:
+        return parsed(body)
+    items, rest = found
+    return {"Reservations": [{"Instances": items}], **rest}
+
+
+def parsed(body: bytes) -> dict[str, Any] | None:
+    """Read an answer of any form with a parser; None for what is no good answer.
+
     Without a tree, most of which nobody would look at: that takes half the time again.
     """
     found: dict[str, Any] = {}
-    place: _Place = _DOCUMENT
+    place: Place = _DOCUMENT
     into: Any = found
-    around: list[tuple[_Place, Any]] = []
+    around: list[tuple[Place, Any]] = []
     # How many elements are open that are a text, or of no interest.
     below = 0
     text = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,10 @@ _PUSHED = {
 # EC2 takes these for patterns in filters, and at most so many characters.
 _PATTERN = re.compile(r"[*?\\]")
 _LONGEST = 255
+
+
+# Images and networks are those of many instances.
+_shared_name = lru_cache(1024)(lambda provider, collection, parts: str(ResourceName(provider, collection, parts)))
 
 
 def state_of(raw: InstanceTypeDef) -> compute_pb2.InstanceState:
@@ -100,8 +105,11 @@ def translate(
         with_data: Also fill provider_data.
     """
 
-    def named(collection: str, native_id: str | None) -> str:
-        return str(ResourceName(provider, collection, (region, native_id))) if native_id else ""
+    def named(collection: str, native_id: str) -> str:
+        return str(ResourceName(provider, collection, (region, native_id)))
+
+    def shared(collection: str, native_id: str | None) -> str:
+        return _shared_name(provider, collection, (region, native_id)) if native_id else ""
 
     tags = {tag["Key"]: tag["Value"] for tag in raw.get("Tags", [])}
     cards = sorted(raw.get("NetworkInterfaces", []), key=lambda card: card.get("Attachment", {}).get("DeviceIndex", 0))
@@ -117,7 +125,7 @@ def translate(
         state_reason=raw.get("StateReason", {}).get("Message") or raw.get("StateTransitionReason"),
         instance_type=raw.get("InstanceType"),
         architecture=ARCHITECTURES.get(raw.get("Architecture", ""), compute_pb2.ARCHITECTURE_UNSPECIFIED),
-        image=named("images", raw.get("ImageId")),
+        image=shared("images", raw.get("ImageId")),
         public_ips=_first(raw.get("PublicIpAddress"), list(chain(*public))),
         private_ips=_first(raw.get("PrivateIpAddress"), list(chain(*private))),
         storage_volumes=[named("storageVolumes", volume) for volume in volumes_of(raw).values()],
@@ -130,7 +138,7 @@ def translate(
         instance.tags[key] = value
     for card, privates, publics in zip(cards, private, public, strict=True):
         instance.network_interfaces.add(
-            network=named("networks", card.get("VpcId")),
+            network=shared("networks", card.get("VpcId")),
             subnet=card.get("SubnetId"),
             private_ips=privates,
             public_ips=publics,
