@@ -1,25 +1,19 @@
 """Configuration: a TOML file, then environment, then flags; checked once, at start.
 
-A key that does not exist is an error that names the nearest one that does. Secrets are SecretStr: they show as "***".
+A key that does not exist is an error that names the nearest one that does. Secrets show as "***".
 """
 
-import difflib
 import ipaddress
 import os
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from novacron_providers.contract.names import PROVIDER_ID
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from novacron_providers.contract.secret import Secret
+
+from novacron_server.shape import Fault, Limits, merged, shaped
 
 PREFIX = "NOVACRON_"
 # Variables of that prefix that other parts read.
@@ -35,10 +29,9 @@ def _state_folder() -> Path:
     return Path(base) / "novacron-cloud"
 
 
-class ProviderEntry(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ProviderEntry:
     """A provider that the configuration registers; the fields of ProviderConfig, in TOML."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: str
     """Adapter: "aws", or the name of a plug-in."""
@@ -46,7 +39,7 @@ class ProviderEntry(BaseModel):
     """Name for people."""
     default: bool = False
     """Whether "providers/default" means this one."""
-    auth: dict[str, SecretStr] = Field(default_factory=dict)
+    auth: dict[str, Secret] = field(default_factory=dict)
     """How to sign in; empty means the identity of the machine."""
     default_region: str = ""
     """Region of requests that name none."""
@@ -54,44 +47,41 @@ class ProviderEntry(BaseModel):
     """Zone of requests that name none; empty lets the cloud choose."""
     project: str = ""
     """Account, subscription or project; empty means that of the credentials."""
-    timeout: Annotated[float, Field(gt=0)] | None = None
+    timeout: Annotated[float, Limits(above=0)] | None = None
     """Seconds for one call to the cloud; 10 when absent."""
-    max_retries: Annotated[int, Field(ge=0, le=20)] | None = None
+    max_retries: Annotated[int, Limits(least=0, most=20)] | None = None
     """Repetitions of one call to the cloud; 4 when absent."""
     endpoint: str = ""
     """Address of the cloud's API in place of the public one."""
-    regions: list[str] = Field(default_factory=list)
+    regions: list[str] = field(default_factory=list)
     """Regions to use; empty means every region that the account can use."""
-    max_staleness: Annotated[float, Field(ge=0)] | None = None
+    max_staleness: Annotated[float, Limits(least=0)] | None = None
     """Greatest age of an answer in seconds where a request names none; 30 when absent."""
-    metrics_daily_budget: Annotated[int, Field(ge=0)] | None = None
+    metrics_daily_budget: Annotated[int, Limits(least=0)] | None = None
     """Most to spend in a day on reading metrics, in what the cloud bills; when it is spent, reads become rare."""
-    metrics_interval: Annotated[float, Field(gt=0)] | None = None
+    metrics_interval: Annotated[float, Limits(above=0)] | None = None
     """Shortest seconds between two reads of a metric."""
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     """Settings of that kind of provider alone."""
 
 
-class Config(BaseSettings):
+@dataclass(frozen=True, kw_only=True)
+class Config:
     """All that `novacron-cloud serve` can be told.
 
     The same names everywhere: `listen` in the file, NOVACRON_LISTEN in the environment, --listen as a flag. Nested
     keys are joined by "__" in the environment: NOVACRON_PROVIDERS__AWS__KIND.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", validate_default=True, env_ignore_empty=True
-    )
-
     listen: str = "127.0.0.1:7443"
     """HOST:PORT (port 0 takes a free one) or unix:PATH; loopback only."""
     database: str = ""
     """URL: sqlite:///PATH or postgresql+psycopg://...; empty means state.db in the state folder."""
-    key_file: Path = Field(default_factory=lambda: _state_folder() / "sealing.key")
+    key_file: Path = field(default_factory=lambda: _state_folder() / "sealing.key")
     """File with the key that seals credentials; made with mode 0600 where it is missing."""
     replica: str = ""
     """Name of this process among those that share a PostgreSQL database; empty for one process."""
-    lease: Annotated[float, Field(ge=1)] = 15.0
+    lease: Annotated[float, Limits(least=1)] = 15.0
     """Seconds of silence after which other replicas take over the operations that this one runs."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of log lines; a read that succeeds within a second has one at debug, every other call at info."""
@@ -99,73 +89,22 @@ class Config(BaseSettings):
     """Form of log lines, on standard error."""
     otlp_endpoint: str = ""
     """Where spans and metrics go by OTLP over gRPC, "http://host:4317"; empty: nowhere."""
-    shutdown_grace: Annotated[float, Field(ge=0, le=30)] = 30.0
+    shutdown_grace: Annotated[float, Limits(least=0, most=30)] = 30.0
     """Seconds that calls under way get at a stop."""
-    max_concurrent_rpcs: Annotated[int, Field(gt=0)] = 20_000
+    max_concurrent_rpcs: Annotated[int, Limits(above=0)] = 20_000
     """Calls and streams at once; more are refused with RESOURCE_EXHAUSTED."""
     ready_file: Path | None = None
     """File to write {"address": ..., "pid": ...} to once calls are served."""
-    providers: dict[str, ProviderEntry] = Field(default_factory=dict)
+    providers: dict[str, ProviderEntry] = field(default_factory=dict)
     """Providers to register at start, by id."""
-
-    @field_validator("listen")
-    @classmethod
-    def _loopback(cls, value: str) -> str:
-        if value.startswith("unix:") and len(value) > len("unix:"):
-            return value
-        host, colon, port = value.rpartition(":")
-        if not colon or not port.isdigit() or int(port) > 65535:
-            raise ValueError(f"{value!r} is neither HOST:PORT nor unix:PATH")
-        try:
-            loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-        except ValueError:
-            loopback = False
-        if not loopback:
-            raise ValueError(
-                f"{value!r} is not on loopback; without TLS and authentication only 127.0.0.1, [::1], localhost "
-                "or unix:PATH are served"
-            )
-        return value
-
-    @field_validator("database")
-    @classmethod
-    def _database(cls, value: str) -> str:
-        if not value:
-            return f"sqlite:///{_state_folder() / 'state.db'}"
-        if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
-        return value.replace("postgresql://", "postgresql+psycopg://", 1)
-
-    @field_validator("providers")
-    @classmethod
-    def _providers(cls, value: dict[str, ProviderEntry]) -> dict[str, ProviderEntry]:
-        for name in value:
-            if not PROVIDER_ID.fullmatch(name) or name == "default":
-                raise ValueError(
-                    f'{name!r} must be lower-case letters, digits and "-", beginning with a letter, at most 63, '
-                    'and not "default"'
-                )
-        if len(defaults := sorted(name for name, entry in value.items() if entry.default)) > 1:
-            raise ValueError(f"only one provider can be the default, not {' and '.join(defaults)}")
-        return value
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     def shown(self) -> dict[str, Any]:
         """The configuration in effect, secrets as "***"; what `config show` prints."""
-        plain = self.model_dump(mode="json")
-        for entry in plain["providers"].values():
-            entry["auth"] = dict.fromkeys(entry["auth"], "***")
-        scheme, at, rest = plain["database"].rpartition("@")
+        plain = {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
+        plain["providers"] = {
+            name: vars(entry) | {"auth": dict.fromkeys(entry.auth, "***")} for name, entry in self.providers.items()
+        }
+        scheme, at, rest = self.database.rpartition("@")
         if at and ":" in scheme.split("://", 1)[-1]:
             plain["database"] = scheme.rsplit(":", 1)[0] + ":***@" + rest
         return plain
@@ -181,7 +120,7 @@ def default_file() -> Path | None:
 
 
 def load(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Config:
-    """Read file, environment and flags into a Config. Blocking.
+    """Read and check the configuration.
 
     Args:
         file: TOML file; None takes `default_file()`, which may be none at all.
@@ -191,18 +130,24 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Co
     """
     path = file or default_file()
     content = _read(path) if path else {}
-    _check_environment()
-
-    class Loaded(Config):
-        model_config = SettingsConfigDict(toml_file=path)
-
-    try:
-        return Loaded(**dict(flags or {}))
-    except ValidationError as error:
-        raise ConfigError("; ".join(_told(e, path, content, flags or {}) for e in error.errors())) from None
+    given = flags or {}
+    faults: list[Fault] = []
+    found = shaped(Config, merged(merged(content, _environment()), given), faults)
+    checked = {}
+    for name, check in _CHECKS.items() if not faults else ():
+        try:
+            checked[name] = check(getattr(found, name))
+        except ValueError as error:
+            faults.append(Fault((name,), str(error)))
+    if faults:
+        raise ConfigError("; ".join(_told(fault, path, content, given) for fault in faults))
+    config: Config = replace(found, **checked)
+    return config
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
@@ -212,27 +157,80 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _check_environment() -> None:
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in FOREIGN:
-            field = name.removeprefix(PREFIX).split("__")[0].lower()
-            if field not in Config.model_fields:
-                near = _near(field, Config.model_fields)
-                hint = f"; did you mean {PREFIX}{near.upper()}?" if near else ""
-                raise ConfigError(f"environment: {name} is no setting{hint}")
+def _environment() -> dict[str, Any]:
+    """What the environment sets; a variable that is empty sets nothing."""
+    found: dict[str, Any] = {}
+    known = [setting.name for setting in fields(Config)]
+    for name in sorted(os.environ):
+        if not name.startswith(PREFIX) or name in FOREIGN:
+            continue
+        first, *inner = name.removeprefix(PREFIX).lower().split("__")
+        if first not in known:
+            near = _near(first, known)
+            hint = f"; did you mean {PREFIX}{near.upper()}?" if near else ""
+            raise ConfigError(f"environment: {name} is no setting{hint}")
+        if value := os.environ[name]:
+            table: Any = value
+            for key in reversed(inner):
+                table = {key: table}
+            found = merged(found, {first: table})
+    return found
+
+
+def _listen(value: str) -> str:
+    if value.startswith("unix:") and len(value) > len("unix:"):
+        return value
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{value!r} is neither HOST:PORT nor unix:PATH")
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            f"{value!r} is not on loopback; without TLS and authentication only 127.0.0.1, [::1], localhost "
+            "or unix:PATH are served"
+        )
+    return value
+
+
+def _database(value: str) -> str:
+    if not value:
+        return f"sqlite:///{_state_folder() / 'state.db'}"
+    if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+    return value.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _providers(value: dict[str, ProviderEntry]) -> dict[str, ProviderEntry]:
+    for name in value:
+        if not PROVIDER_ID.fullmatch(name) or name == "default":
+            raise ValueError(
+                f'{name!r} must be lower-case letters, digits and "-", beginning with a letter, at most 63, '
+                'and not "default"'
+            )
+    if len(defaults := sorted(name for name, entry in value.items() if entry.default)) > 1:
+        raise ValueError(f"only one provider can be the default, not {' and '.join(defaults)}")
+    return value
+
+
+# What a type cannot say of a setting; each gives the value that is taken, or raises ValueError.
+_CHECKS: dict[str, Callable[[Any], Any]] = {"listen": _listen, "database": _database, "providers": _providers}
 
 
 def _near(key: str, known: Iterable[str]) -> str:
+    # Needed only where something is wrong.
+    import difflib
+
     return next(iter(difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)), "")
 
 
-def _told(error: ErrorDetails, path: Path | None, content: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
+def _told(fault: Fault, path: Path | None, content: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
     """One sentence for one thing that is wrong."""
-    location = [str(part) for part in error["loc"]]
-    key, top = ".".join(location), location[0] if location else ""
+    key, top = ".".join(fault.place), fault.place[0]
     where = "flags" if top in flags else str(path) if top in content else "environment"
-    if error["type"] == "extra_forbidden":
-        known = ProviderEntry.model_fields if top == "providers" else Config.model_fields
-        near = _near(location[-1], known)
+    if fault.known:
+        near = _near(fault.place[-1], fault.known)
         return f"{where}: unknown key {key!r}" + (f"; did you mean {near!r}?" if near else "")
-    return f"{where}: {key}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{where}: {key}: {fault.text}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from novacron_cli.main import app
+from novacron_cli.commands import app
 from novacron_cli.registration import Registration
 from novacron_cli.sandbox import usage
 from typer.testing import CliRunner
@@ -112,6 +112,7 @@ def test_a_configuration_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> 
     ("missing", "arguments"),
     [
         ("novacron_server.config", ["serve"]),
+        ("novacron_server.app", ["serve"]),
         ("novacron_server.config", ["config", "show"]),
         ("novacron_sandbox", ["sandbox"]),
         ("novacron_sandbox", ["demo"]),
