@@ -29,10 +29,10 @@ from novacron_server.inventory.reads import Reads
 from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.inventory.spend import Spend
+from novacron_server.metrics import LateTelemetry
 from novacron_server.operations import Operations
 from novacron_server.security.seal import Seal
 from novacron_server.state.store import Store
-from novacron_server.telemetry import Telemetry
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.server")
 
@@ -60,7 +60,7 @@ class App:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        plugins = self._plugins if self._plugins is not None else await asyncio.to_thread(Installed)
+        plugins = self._plugins if self._plugins is not None else Installed()
         seal = await asyncio.to_thread(Seal.from_file, config.key_file)
         self._store = await Store.open(config.database)
         self._providers = Providers(self._store, seal, plugins, self._clock)
@@ -71,7 +71,7 @@ class App:
             self._operations = Operations(self._store, clock=self._clock, replica=config.replica, lease=config.lease)
             reads = Reads(self._providers, self._clock)
             self._fleet = Fleet(self._providers, reads.recent, self._clock)
-            self.telemetry = Telemetry(self._providers, self._fleet, clock=self._clock)
+            self.telemetry = LateTelemetry(self._providers, self._fleet, clock=self._clock)
             self._resources = Resources(self._providers, self._fleet, self._clock)
             services = (
                 ProvidersService(self._providers, self._operations.active),
@@ -127,6 +127,8 @@ async def serve(config: Config, *, clock: Clock | None = None) -> None:
     async with App(config, clock=clock) as app:
         if config.ready_file:
             await asyncio.to_thread(_tell, config.ready_file, app.address)
+        # Whoever waits for the server has been told; so the first who wants metrics need not wait for it.
+        app.telemetry.make()
         await stop.wait()
 
 

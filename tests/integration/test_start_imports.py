@@ -82,7 +82,11 @@ UNUSED = (
     "novacron_providers.azure",
     "novacron_providers.gcp",
     "novacron_providers.kit",
+    "numpy",
+    "pydantic",
+    "rich",
     "sqlalchemy.dialects.postgresql",
+    "typer",
 )
 
 
