@@ -272,8 +272,8 @@ class Providers:
 
     async def _import(self, kinds: Iterable[str]) -> None:
         """Look adapters up in a thread, so that they are at hand from then on."""
-        wanted = set(kinds)
-        await asyncio.to_thread(lambda: [self.plugins.get(kind) for kind in wanted])
+        if wanted := set(kinds):
+            await asyncio.to_thread(lambda: [self.plugins.get(kind) for kind in wanted])
 
     def _connect(self, row: ProviderRow) -> Registered:
         config = provider_pb2.ProviderConfig.FromString(row.config)
