@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from novacron_cli.commands import app
 from novacron_cli.registration import Registration
 from novacron_cli.sandbox import usage
+from novacron_server.config import Config
 from typer.testing import CliRunner
 
 NOUNS = ("providers", "instances", "operations", "metrics", "config")
@@ -125,6 +128,36 @@ def test_what_is_not_installed_is_named_with_the_way_to_get_it(
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert f"(no {missing}): pip install 'novacron-cloud[" in result.stderr
+
+
+def serve(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "novacron_cli", "serve", *arguments], capture_output=True, text=True)
+
+
+def test_serve_takes_settings_as_flags() -> None:
+    shown = serve("--help")
+    assert shown.returncode == 0
+    named = set(re.findall(r"^  --([a-z-]+)", shown.stdout, re.MULTILINE))
+    settings = {field.name.replace("_", "-") for field in fields(Config)}
+    assert named == (settings - {"lease", "providers"}) | {"config", "until-stdin-closes"}
+    # The command is also reached with options of the program before its name.
+    assert CliRunner().invoke(app, ["serve", "--help"]).stdout == shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--lisen", "x"], "unrecognized arguments: --lisen x"),
+        (["--shutdown-grace", "soon"], "'soon' is no duration; write it as 30s, 1.5m, 250ms or 2h"),
+        (["--shutdown-grace", "1m"], "flags: shutdown_grace: must be less than or equal to 30"),
+        (["--max-concurrent-rpcs", "many"], "flags: max_concurrent_rpcs: must be a whole number"),
+    ],
+)
+def test_serve_says_what_is_wrong_with_a_flag(arguments: list[str], says: str) -> None:
+    done = serve(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 CLOUDS: dict[str, dict[str, Any]] = {

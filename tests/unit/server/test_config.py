@@ -39,6 +39,28 @@ def test_providers_of_file_and_environment_are_merged(tmp_path: pathlib.Path, mo
     assert entry.auth["access_key_id"].reveal() == "AKIAEXAMPLE"
 
 
+def test_the_environment_reaches_into_tables(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOVACRON_PROVIDERS", '{"main": {"kind": "aws", "timeout": 5}}')
+    monkeypatch.setenv("NOVACRON_PROVIDERS__MAIN__AUTH__ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("NOVACRON_PROVIDERS__MAIN__REGIONS", '["us-east-1"]')
+    monkeypatch.setenv("NOVACRON_PROVIDERS__MAIN__DEFAULT", "true")
+    monkeypatch.setenv("NOVACRON_LOG_LEVEL", "")
+    found = load(written(tmp_path, '[providers.main]\nkind = "gcp"\nproject = "p"\n'))
+    entry = found.providers["main"]
+    assert (entry.kind, entry.project, entry.timeout, entry.regions) == ("aws", "p", 5.0, ["us-east-1"])
+    assert entry.auth["access_key_id"].reveal() == "AKIAEXAMPLE"
+    assert entry.default
+    assert found.log_level == "info"
+
+
+def test_what_is_wrong_in_the_environment_is_told_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOVACRON_LEASE", "soon")
+    monkeypatch.setenv("NOVACRON_PROVIDERS", "none")
+    with pytest.raises(ConfigError) as caught:
+        load()
+    assert str(caught.value) == "environment: lease: must be a number; environment: providers: must be a table"
+
+
 def test_the_default_file_is_found_in_the_working_folder(tmp_path: pathlib.Path) -> None:
     (tmp_path / "novacron-cloud.toml").write_text('log_level = "debug"\n')
     assert config.default_file() == pathlib.Path("novacron-cloud.toml")
