@@ -4,10 +4,10 @@ import ast
 import pathlib
 import re
 import tomllib
-from dataclasses import fields
 from typing import Any
 
 from google.rpc import code_pb2
+from msgspec.structs import fields
 from novacron_cli.commands import EPILOG
 from novacron_client import Client
 from novacron_providers.contract import errors
@@ -43,7 +43,7 @@ def test_the_table_of_errors_is_the_tree() -> None:
 def test_every_setting_is_explained() -> None:
     named = {name for setting, _, _ in rows("Run a server") for name in setting.split(", ")}
     assert named == SETTINGS.keys()
-    assert all(f"`{name}`" in TEXT for name in [each.name for each in fields(ProviderEntry)])
+    assert all(f"`{name}`" in TEXT for name in ProviderEntry.__struct_fields__)
 
 
 def test_the_defaults_of_settings_are_those_of_the_code() -> None:
