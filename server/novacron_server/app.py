@@ -29,10 +29,10 @@ from novacron_server.inventory.reads import Reads
 from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.inventory.spend import Spend
-from novacron_server.metrics import LateTelemetry
 from novacron_server.operations import Operations
 from novacron_server.security.seal import Seal
 from novacron_server.state.store import Store
+from novacron_server.telemetry.late import LateTelemetry
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.server")
 
@@ -77,12 +77,11 @@ class App:
                 ProvidersService(self._providers, self._operations.active),
                 self._resources,
                 self._operations,
-                self.telemetry,
             )
             self._operations.subscribe_changes(reads.changed)
             self._operations.subscribe(reads.settled)
             self._operations.subscribe(self._settled)
-            dispatch = Dispatch(services, self._providers, reads, self._operations, self._store)
+            dispatch = Dispatch(services, self._providers, reads, self._operations, self._store, self.telemetry)
             self._door = GrpcDoor(
                 dispatch, self._clock, listen=config.listen, max_concurrent_rpcs=config.max_concurrent_rpcs
             )

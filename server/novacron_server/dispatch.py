@@ -10,10 +10,10 @@ import asyncio
 import hashlib
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import structlog
@@ -56,6 +56,19 @@ class UnservedError(Exception):
     """The contract has an RPC that nothing implements, or that is implemented wrongly; the server does not start."""
 
 
+class Late(Protocol):
+    """An object of the server that is made beside the first calls.
+
+    Attributes:
+        answers: Its methods that are RPCs; reads and streams, since these wait for it.
+    """
+
+    answers: Collection[str]
+
+    async def made(self) -> object:
+        """The object itself, as soon as it is there."""
+
+
 class Dispatch:
     """Serves every RPC of the contract.
 
@@ -65,19 +78,30 @@ class Dispatch:
         reads: Shares the answers of those of them that read.
         operations: Runs what is long.
         store: Remembers the answers of writes with a request_id.
+        late: A service that is not there yet.
 
     Raises UnservedError for an RPC without a method, and for a stream that is no async generator (or the reverse).
     """
 
     def __init__(
-        self, services: Sequence[object], providers: Providers, reads: Reads, operations: Operations, store: Store
+        self,
+        services: Sequence[object],
+        providers: Providers,
+        reads: Reads,
+        operations: Operations,
+        store: Store,
+        late: Late | None = None,
     ) -> None:
         self._providers, self._reads, self._operations, self._store = providers, reads, operations, store
         self.rpcs: dict[str, Rpc] = {rpc.path: rpc for rpc in contract()}
         self._owners: dict[str, object] = {}
+        self._late: dict[str, Late] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._writes: set[asyncio.Task[Message]] = set()
         for path, rpc in self.rpcs.items():
+            if late and rpc.attribute in late.answers:
+                self._owners[path] = self._late[path] = late
+                continue
             owner = next((s for s in services if hasattr(s, rpc.attribute)), None)
             implemented: object = owner or next((area for area in AREAS if hasattr(area, rpc.attribute)), None)
             if implemented is None:
@@ -128,6 +152,8 @@ class Dispatch:
         facts: dict[str, str] = {}
         with observed(rpc, call, metadata, facts):
             request = self._admit(rpc, data, facts)
+            if rpc.path in self._late:
+                await self._arrival(rpc)
             messages = self.method(rpc, request)(request, call)
             try:
                 async for message in messages:
@@ -155,6 +181,11 @@ class Dispatch:
             self._providers.get(provider)
         return request
 
+    async def _arrival(self, rpc: Rpc) -> None:
+        """Wait for what answers; from then on it is asked directly."""
+        self._owners[rpc.path] = await self._late[rpc.path].made()
+        self._late.pop(rpc.path, None)
+
     async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
         # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
         if call.deadline is None and rpc.path not in self._owners:
@@ -163,6 +194,8 @@ class Dispatch:
             async with asyncio.timeout(call.remaining()):
                 if _located(rpc, request) == WILDCARD and rpc.path not in self._owners:
                     return await self._fan_out(rpc, request, call)
+                if rpc.path in self._late:
+                    await self._arrival(rpc)
                 method = self.method(rpc, request)
                 if rpc.path not in self._owners:
                     return (await self._reads.read(rpc, request, call, method)).data
