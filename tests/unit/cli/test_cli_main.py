@@ -133,13 +133,16 @@ def serve(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-m", "novacron_cli", "serve", *arguments], capture_output=True, text=True)
 
 
-def test_serve_takes_settings_as_flags() -> None:
+def test_serve_takes_settings_as_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Else what is shown depends on the terminal.
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
     shown = serve("--help")
     assert shown.returncode == 0
     named = set(re.findall(r"^  --([a-z-]+)", shown.stdout, re.MULTILINE))
     settings = {name.replace("_", "-") for name in Config.__struct_fields__}
     assert named == (settings - {"lease", "providers"}) | {"config", "until-stdin-closes"}
-    # The command is also reached with options of the program before its name.
+    # Listed among the other commands, it is the same one.
     assert CliRunner().invoke(app, ["serve", "--help"]).stdout == shown.stdout
 
 
