@@ -33,7 +33,7 @@ from novacron_server.loop import Loop
 from novacron_server.operations import Operations
 from novacron_server.security.seal import Seal
 from novacron_server.state.store import Store
-from novacron_server.telemetry import Telemetry
+from novacron_server.telemetry.late import LateTelemetry
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.server")
 
@@ -61,7 +61,7 @@ class App:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        plugins = self._plugins if self._plugins is not None else await asyncio.to_thread(Installed)
+        plugins = self._plugins if self._plugins is not None else Installed()
         seal = await asyncio.to_thread(Seal.from_file, config.key_file)
         self._store = await Store.open(config.database)
         self._providers = Providers(self._store, seal, plugins, self._clock)
@@ -72,18 +72,17 @@ class App:
             self._operations = Operations(self._store, clock=self._clock, replica=config.replica, lease=config.lease)
             reads = Reads(self._providers, self._clock)
             self._fleet = Fleet(self._providers, reads.recent, self._clock)
-            self.telemetry = Telemetry(self._providers, self._fleet, clock=self._clock)
+            self.telemetry = LateTelemetry(self._providers, self._fleet, clock=self._clock)
             self._resources = Resources(self._providers, self._fleet, self._clock)
             services = (
                 ProvidersService(self._providers, self._operations.active),
                 self._resources,
                 self._operations,
-                self.telemetry,
             )
             self._operations.subscribe_changes(reads.changed)
             self._operations.subscribe(reads.settled)
             self._operations.subscribe(self._settled)
-            dispatch = Dispatch(services, self._providers, reads, self._operations, self._store)
+            dispatch = Dispatch(services, self._providers, reads, self._operations, self._store, self.telemetry)
             self._door = GrpcDoor(
                 dispatch, self._clock, listen=config.listen, max_concurrent_rpcs=config.max_concurrent_rpcs
             )
@@ -128,6 +127,8 @@ async def serve(config: Config, *, clock: Clock | None = None) -> None:
     async with App(config, clock=clock) as app:
         if config.ready_file:
             await asyncio.to_thread(_tell, config.ready_file, app.address)
+        # Whoever waits for the server has been told; so the first who wants metrics need not wait for it.
+        app.telemetry.make()
         await stop.wait()
 
 

@@ -10,11 +10,11 @@ import asyncio
 import hashlib
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import structlog
@@ -57,6 +57,19 @@ class UnservedError(Exception):
     """The contract has an RPC that nothing implements, or that is implemented wrongly; the server does not start."""
 
 
+class Late(Protocol):
+    """An object of the server that is made beside the first calls.
+
+    Attributes:
+        answers: Its methods that are RPCs; reads and streams, since these wait for it.
+    """
+
+    answers: Collection[str]
+
+    async def made(self) -> object:
+        """The object itself, as soon as it is there."""
+
+
 class Dispatch:
     """Serves every RPC of the contract.
 
@@ -66,19 +79,30 @@ class Dispatch:
         reads: Shares the answers of those of them that read.
         operations: Runs what is long.
         store: Remembers the answers of writes with a request_id.
+        late: A service that is not there yet.
 
     Raises UnservedError for an RPC without a method, and for a stream that is no async generator (or the reverse).
     """
 
     def __init__(
-        self, services: Sequence[object], providers: Providers, reads: Reads, operations: Operations, store: Store
+        self,
+        services: Sequence[object],
+        providers: Providers,
+        reads: Reads,
+        operations: Operations,
+        store: Store,
+        late: Late | None = None,
     ) -> None:
         self._providers, self._reads, self._operations, self._store = providers, reads, operations, store
         self.rpcs: dict[str, Rpc] = {rpc.path: rpc for rpc in contract()}
         self._owners: dict[str, object] = {}
+        self._late: dict[str, Late] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._writes: set[asyncio.Task[Message]] = set()
         for path, rpc in self.rpcs.items():
+            if late and rpc.attribute in late.answers:
+                self._owners[path] = self._late[path] = late
+                continue
             owner = next((s for s in services if hasattr(s, rpc.attribute)), None)
             implemented: object = owner or next((area for area in AREAS if hasattr(area, rpc.attribute)), None)
             if implemented is None:
@@ -131,6 +155,8 @@ class Dispatch:
         # No generator around the method's: each message, and each wait for one, would pass through it.
         with observed(rpc, call, metadata, facts):
             request = self._admit(rpc, data, facts)
+            if rpc.path in self._late:
+                await self._arrival(rpc)
             async with aclosing(self.method(rpc, request)(request, call)) as messages:
                 yield messages
 
@@ -154,6 +180,11 @@ class Dispatch:
             self._providers.get(provider)
         return request
 
+    async def _arrival(self, rpc: Rpc) -> None:
+        """Wait for what answers; from then on it is asked directly."""
+        self._owners[rpc.path] = await self._late[rpc.path].made()
+        self._late.pop(rpc.path, None)
+
     async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
         if call.deadline is None:
             # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
@@ -167,6 +198,8 @@ class Dispatch:
             raise DeadlineExceeded(f"{rpc.path} was not done before the deadline") from None
 
     async def _answer(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
+        if rpc.path in self._late:
+            await self._arrival(rpc)
         if rpc.path in self._owners:
             answer: Message = await self.method(rpc, request)(request, call)
             return answer

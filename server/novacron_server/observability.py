@@ -106,6 +106,8 @@ def setup_logs(level: str, form: str, stream: Any = None) -> Callable[[], None]:
     # At DEBUG these print signed requests.
     for name in ("botocore", "boto3", "urllib3", "azure", "google", "grpc", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # Which parts it is made of; which migrations it runs is told.
+    logging.getLogger("alembic.runtime.plugins").setLevel(max(logging.WARNING, root.level))
     listener = logging.handlers.QueueListener(lines, handler)
     listener.start()
 

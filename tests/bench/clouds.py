@@ -22,7 +22,7 @@ from tests.bench.table import Row
 from tests.servers import CONFIGS, registration, server_process
 
 # Starts of each kind, and instances in each cloud.
-ROUNDS, FLEET = 2, 100
+ROUNDS, FLEET = 5, 100
 BARE = """
 import asyncio, grpc
 async def main():
@@ -61,6 +61,11 @@ def best(starts: list[Start]) -> Start:
     return Start(*map(min, zip(*starts, strict=True)))
 
 
+def served(folder: pathlib.Path) -> float:
+    """When a server told that it serves, to a few ms; who waits for that looks only every 20 ms."""
+    return (folder / "ready.json").stat().st_mtime
+
+
 async def start_bare() -> Start:
     """Start a server that serves nothing, and end it."""
     begin = time.monotonic()
@@ -83,24 +88,24 @@ async def use(client: Client, pid: int) -> Use:
     return Use(seconds, len(found), memory(pid))
 
 
-async def measure(sandbox: Sandbox, folder: pathlib.Path) -> tuple[Start, list[tuple[Start, Use]]]:
-    """Start a server with 0 to 3 clouds registered in its state, and use them; in between, a bare one each time."""
+async def measure(sandbox: Sandbox, folder: pathlib.Path) -> tuple[list[Start], list[tuple[Start, Use]]]:
+    """Start a server with 0 to 3 clouds registered in its state, and use them; before each, a bare one."""
     found, bare = [], []
     for following in [*CONFIGS, ""]:
         starts = []
         for last in [False] * (ROUNDS - 1) + [True]:
             bare.append(await start_bare())
-            begin = time.monotonic()
+            begin = time.time()
             async with server_process(folder) as server:
                 pid = server.process.pid
-                starts.append(Start(time.monotonic() - begin, memory(pid)))
+                starts.append(Start(served(folder) - begin, memory(pid)))
                 if not last:
                     continue
                 async with novacron_client.connect(server.address) as client:
                     found.append((best(starts), await use(client, pid)))
                     if following:
                         await client.call(registration(sandbox, following, following), timeout=60)
-    return best(bare), found
+    return bare, found
 
 
 async def rows() -> AsyncIterator[Row]:
@@ -110,7 +115,9 @@ async def rows() -> AsyncIterator[Row]:
         async with Sandbox() as sandbox:
             for kind in CONFIGS:
                 await asyncio.to_thread(sandbox.seed, FLEET, cloud=kind)
-            bare, found = await measure(sandbox, pathlib.Path(folder))
+            starts, found = await measure(sandbox, pathlib.Path(folder))
+    # Of as many starts, at the same time, as those without a cloud: the best of more is less.
+    bare = best(starts[:ROUNDS])
     print(f"  {'':16}{'serves after':>22}{'memory then':>24}{'first list':>14}{'memory in use':>26}")
 
     def line(name: str, start: Start, used: str) -> None:

@@ -75,14 +75,18 @@ asyncio.run(main())
 """
 
 
-# What a start with nothing registered, on a SQLite database that there is, has no use for.
+# What a start with nothing registered, on SQLite, has no use for.
 UNUSED = (
     "alembic",
     "novacron_providers.aws",
     "novacron_providers.azure",
     "novacron_providers.gcp",
     "novacron_providers.kit",
+    "numpy",
+    "pydantic",
+    "rich",
     "sqlalchemy.dialects.postgresql",
+    "typer",
 )
 
 
@@ -116,7 +120,5 @@ async def test_a_start_imports_no_sdk(tmp_path: pathlib.Path) -> None:
 
 async def test_a_start_imports_no_adapter_that_nothing_is_registered_with(tmp_path: pathlib.Path) -> None:
     settings = {name: str(value) for name, value in flags(tmp_path).items()}
-    store = await Store.open(settings["database"])
-    await store.close()
     found = await started(UNUSED, [], settings)
     assert found["serving"] == []

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from novacron_cli.failure import USAGE, fail
 from novacron_cli.output import Format, write
 from novacron_cli.session import OutputOption
+from novacron_cli.settings import load
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -31,21 +31,6 @@ def show(config: FileOption = None, output: OutputOption = Format.TABLE) -> None
         return
     for line in _lines(loaded):
         write(line)
-
-
-def load(file: Path | None, flags: dict[str, Any]) -> Any:
-    """The server's Config; ends the command with a sentence when it cannot be used."""
-    try:
-        from novacron_server.config import ConfigError
-        from novacron_server.config import load as load_config
-    except ModuleNotFoundError as error:
-        raise fail(
-            f"the server is not installed (no {error.name}): pip install 'novacron-cloud[server]'", USAGE
-        ) from None
-    try:
-        return load_config(file, flags)
-    except ConfigError as error:
-        raise fail(str(error), USAGE) from None
 
 
 def _lines(values: dict[str, Any], prefix: str = "") -> list[str]:

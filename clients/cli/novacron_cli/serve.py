@@ -1,63 +1,73 @@
 """`novacron-cloud serve`: run the server."""
 
+import argparse
 import gc
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
 
-import typer
+from novacron_cli.durations import seconds
+from novacron_cli.settings import ended, load, not_installed
 
-from novacron_cli.durations import duration
+# Settings that are also flags: what the value is called in the help, and what it is.
+_FLAGS = {
+    "listen": ("ADDRESS", "HOST:PORT (0: a free port) or unix:PATH; loopback only."),
+    "database": ("URL", "sqlite:///PATH or postgresql+psycopg://..."),
+    "key-file": ("PATH", "File with the key that seals credentials."),
+    "replica": ("NAME", "Name among processes that share a database."),
+    "log-level": ("LEVEL", "debug, info, warning or error."),
+    "log-format": ("FORMAT", "json or console."),
+    "otlp-endpoint": ("URL", "Where spans and metrics go: http://host:4317"),
+    "shutdown-grace": ("DURATION", "What calls get at a stop; at most 30s."),
+    "max-concurrent-rpcs": ("NUMBER", "Calls and streams at once."),
+    "ready-file": ("PATH", "Where to write the address once calls are served."),
+}
 
 
-def serve(
-    listen: Annotated[str | None, typer.Option(help="HOST:PORT (0: a free port) or unix:PATH; loopback only.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="TOML file with settings.")] = None,
-    database: Annotated[str | None, typer.Option(help="sqlite:///PATH or postgresql+psycopg://...")] = None,
-    key_file: Annotated[Path | None, typer.Option(help="File with the key that seals credentials.")] = None,
-    replica: Annotated[str | None, typer.Option(help="Name among processes that share a database.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
-    log_format: Annotated[str | None, typer.Option(help="json or console.")] = None,
-    otlp_endpoint: Annotated[str | None, typer.Option(help="Where spans and metrics go: http://host:4317")] = None,
-    shutdown_grace: Annotated[
-        float | None, typer.Option(parser=duration, metavar="DURATION", help="What calls get at a stop; at most 30s.")
-    ] = None,
-    max_concurrent_rpcs: Annotated[int | None, typer.Option(help="Calls and streams at once.")] = None,
-    ready_file: Annotated[Path | None, typer.Option(help="Where to write the address once calls are served.")] = None,
-    until_stdin_closes: Annotated[
-        bool, typer.Option("--until-stdin-closes", help="Also stop when standard input is closed.")
-    ] = False,
-) -> None:
-    """Run the server until SIGTERM or Ctrl-C. Flags win over environment (NOVACRON_LISTEN, ...) and file."""
-    flags: dict[str, Any] = {
-        "listen": listen,
-        "database": database,
-        "key_file": key_file,
-        "replica": replica,
-        "log_level": log_level,
-        "log_format": log_format,
-        "otlp_endpoint": otlp_endpoint,
-        "shutdown_grace": shutdown_grace,
-        "max_concurrent_rpcs": max_concurrent_rpcs,
-        "ready_file": ready_file,
-    }
+def serve(arguments: Sequence[str]) -> None:
+    """Run the server until SIGTERM or Ctrl-C, as the arguments of the command say."""
     # What is imported stays: looking for garbage in it takes a fifteenth of the start.
     gc.disable()
-    from novacron_cli.config import load
-    from novacron_cli.failure import fail
-
-    loaded = load(config, {name: value for name, value in flags.items() if value is not None})
-    # After `load`, which tells when the server is not installed.
-    from novacron_server import app
-    from novacron_server.security.seal import KeyFileError
-    from novacron_server.state.errors import StoreError
-
+    parser = _parser()
+    flags = vars(parser.parse_args(arguments))
+    file, until_stdin_closes = flags.pop("config", None), flags.pop("until_stdin_closes")
+    if "shutdown_grace" in flags:
+        try:
+            flags["shutdown_grace"] = seconds(flags["shutdown_grace"])
+        except ValueError as error:
+            parser.error(f"argument --shutdown-grace: {error}")
+    loaded = load(file, flags)
+    try:
+        from novacron_server.app import run
+        from novacron_server.security.seal import KeyFileError
+        from novacron_server.state.errors import StoreError
+    except ModuleNotFoundError as error:
+        raise not_installed(error) from None
+    # Else the first collection would look through all of it after all.
+    gc.freeze()
     gc.enable()
     if until_stdin_closes:
         _stop_with_stdin()
     try:
-        app.run(loaded)
+        run(loaded)
     except (OSError, KeyFileError, StoreError) as error:
-        raise fail(str(error)) from None
+        raise ended(str(error), 1) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="novacron-cloud serve",
+        description="Run the server until SIGTERM or Ctrl-C.",
+        epilog="Flags win over environment (NOVACRON_LISTEN, ...) and file.",
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--config", "-c", metavar="PATH", type=Path, help="TOML file with settings.")
+    for name, (value, text) in _FLAGS.items():
+        parser.add_argument(f"--{name}", metavar=value, help=text)
+    parser.add_argument(
+        "--until-stdin-closes", action="store_true", default=False, help="Also stop when standard input is closed."
+    )
+    return parser
 
 
 def _stop_with_stdin() -> None:

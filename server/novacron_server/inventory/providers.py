@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import structlog
 from google.protobuf import json_format, struct_pb2
@@ -22,6 +23,9 @@ from novacron_server.security.seal import Seal
 from novacron_server.state.providers import ProviderRow, all_providers, delete_provider, put_provider
 from novacron_server.state.store import Store
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 ENTRY_POINTS = "novacron_cloud.providers"
 # Seconds that the connection of a replaced configuration stays open for calls under way.
 RETIRE_AFTER = 60.0
@@ -32,12 +36,18 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.providers")
 class Installed(Mapping[str, Provider]):
     """Adapters of all installed packages, by kind, which is the name of their entry point. Blocking.
 
-    One is imported, though not its SDK, when it is first looked up: a start does without those that it has no use for.
+    One is imported, though not its SDK, when it is first looked up: a start does without those that it has no use for,
+    and without looking through all that is installed where it needs none.
     """
 
     def __init__(self) -> None:
-        self._points = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
         self._imported: dict[str, Provider] = {}
+
+    @cached_property
+    def _points(self) -> "dict[str, EntryPoint]":
+        from importlib.metadata import entry_points
+
+        return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
     def __getitem__(self, kind: str) -> Provider:
         if kind not in self._imported:
@@ -101,14 +111,13 @@ class Providers:
             elif row.id not in entries:
                 self._known[row.id] = self._connect(row)
         for name, entry in entries.items():
-            auth = {key: Secret(value.get_secret_value()) for key, value in entry.auth.items()}
             before = stored.get(name)
             row = ProviderRow(
                 id=name,
                 kind=entry.kind,
                 display_name=entry.display_name,
                 config=_config_of(name, entry).SerializeToString(deterministic=True),
-                auth=self._seal.seal(name, auth),
+                auth=self._seal.seal(name, entry.auth),
                 is_default=entry.default,
                 version=before.version + 1 if before else 1,
                 origin="config",
@@ -263,8 +272,8 @@ class Providers:
 
     async def _import(self, kinds: Iterable[str]) -> None:
         """Look adapters up in a thread, so that they are at hand from then on."""
-        wanted = set(kinds)
-        await asyncio.to_thread(lambda: [self.plugins.get(kind) for kind in wanted])
+        if wanted := set(kinds):
+            await asyncio.to_thread(lambda: [self.plugins.get(kind) for kind in wanted])
 
     def _connect(self, row: ProviderRow) -> Registered:
         config = provider_pb2.ProviderConfig.FromString(row.config)

@@ -5,7 +5,3 @@
 
 A Selector says which series; a Lease is a claim on those of one region; an Audience is the readers of one View.
 """
-
-from novacron_server.telemetry.service import Telemetry
-
-__all__ = ["Telemetry"]

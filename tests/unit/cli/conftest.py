@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 from google.rpc import status_pb2
-from novacron_cli.main import app
+from novacron_cli.commands import app
 from novacron_client import Backoff, Client
 from typer.testing import CliRunner, Result
 

@@ -7,8 +7,8 @@ import pytest
 import typer
 from google.rpc import status_pb2
 from novacron.cloud.v1 import provider_service_pb2 as ps
+from novacron_cli.commands import app
 from novacron_cli.failure import exit_code, fail, told
-from novacron_cli.main import app
 from novacron_client import CloudError
 from typer.testing import CliRunner
 

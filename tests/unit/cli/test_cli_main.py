@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from novacron_cli.main import app
+from novacron_cli.commands import app
 from novacron_cli.registration import Registration
 from novacron_cli.sandbox import usage
+from novacron_server.config import Config
 from typer.testing import CliRunner
 
 NOUNS = ("providers", "instances", "operations", "metrics", "config")
@@ -112,6 +114,7 @@ def test_a_configuration_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> 
     ("missing", "arguments"),
     [
         ("novacron_server.config", ["serve"]),
+        ("novacron_server.app", ["serve"]),
         ("novacron_server.config", ["config", "show"]),
         ("novacron_sandbox", ["sandbox"]),
         ("novacron_sandbox", ["demo"]),
@@ -124,6 +127,39 @@ def test_what_is_not_installed_is_named_with_the_way_to_get_it(
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert f"(no {missing}): pip install 'novacron-cloud[" in result.stderr
+
+
+def serve(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "novacron_cli", "serve", *arguments], capture_output=True, text=True)
+
+
+def test_serve_takes_settings_as_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Else what is shown depends on the terminal.
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown = serve("--help")
+    assert shown.returncode == 0
+    named = set(re.findall(r"^  --([a-z-]+)", shown.stdout, re.MULTILINE))
+    settings = {name.replace("_", "-") for name in Config.__struct_fields__}
+    assert named == (settings - {"lease", "providers"}) | {"config", "until-stdin-closes"}
+    # Listed among the other commands, it is the same one.
+    assert CliRunner().invoke(app, ["serve", "--help"]).stdout == shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--lisen", "x"], "unrecognized arguments: --lisen x"),
+        (["--shutdown-grace", "soon"], "'soon' is no duration; write it as 30s, 1.5m, 250ms or 2h"),
+        (["--shutdown-grace", "1m"], "flags: shutdown_grace: Expected `float` <= 30.0"),
+        (["--max-concurrent-rpcs", "many"], "flags: max_concurrent_rpcs: Expected `int`, got `str`"),
+    ],
+)
+def test_serve_says_what_is_wrong_with_a_flag(arguments: list[str], says: str) -> None:
+    done = serve(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 CLOUDS: dict[str, dict[str, Any]] = {

@@ -19,7 +19,7 @@ from novacron_server.inventory.resources import Resources
 from novacron_server.security.seal import Seal
 from novacron_server.state.providers import ProviderRow
 from novacron_server.state.store import Store
-from novacron_server.telemetry import Telemetry
+from novacron_server.telemetry.service import Telemetry
 
 from tests.clock import ManualClock
 from tests.unit.telemetry.toycloud import ToyCloud

@@ -7,7 +7,7 @@ from novacron_server.dispatch import Dispatch, UnservedError
 from novacron_server.inventory.resources import Resources
 from novacron_server.inventory.service import ProvidersService
 from novacron_server.operations import Operations
-from novacron_server.telemetry import Telemetry
+from novacron_server.telemetry.service import Telemetry
 
 SERVICES = {kind: kind.__new__(kind) for kind in (ProvidersService, Resources, Operations, Telemetry)}
 

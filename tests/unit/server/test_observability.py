@@ -52,6 +52,7 @@ def test_lines_of_ours_and_of_libraries_are_json_of_one_form(restored: object) -
     structlog.get_logger("ours").info("rpc", method="X/Y", ms=1.5)
     logging.getLogger("theirs").warning("key %s", CANARIES["an access key"])
     logging.getLogger("botocore").info("a signed request")
+    logging.getLogger("alembic.runtime.plugins").info("setup plugin alembic.autogenerate.schemas")
     try:
         raise ValueError("what went wrong")
     except ValueError:

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import AsyncIterator
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from novacron_server.state import schema
 from novacron_server.state.errors import StoreError
 from novacron_server.state.schema import HEAD
 from novacron_server.state.store import Store
@@ -19,22 +21,74 @@ from sqlalchemy import Connection, Engine, event, text
 ROOT = pathlib.Path(__file__).parents[3]
 
 
-async def test_the_migrations_give_the_tables(store: Store) -> None:
-    def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, metadata))
-
-    assert await store.read(differences) == []
+def by_migrations(connection: Connection) -> None:
+    """What `_create` does at once."""
+    schema._upgrade(connection, "base")
 
 
-async def test_the_last_migration_is_known_without_alembic(store: Store) -> None:
-    revision = await store.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str:
+    """URL of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    url: str = request.getfixturevalue("empty_postgresql")
+    return url
+
+
+@pytest.fixture
+async def made(empty: str) -> AsyncIterator[Store]:
+    """A store on a database that was made at once."""
+    opened = await Store.open(empty)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def migrated(empty: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+    """A store on a database that all migrations made."""
+    monkeypatch.setattr(schema, "_create", by_migrations)
+    opened = await Store.open(empty)
+    yield opened
+    await opened.close()
+
+
+def differences(connection: Connection) -> list[object]:
+    """How the tables that are there differ from those of tables.py."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
+
+
+def first_row(connection: Connection) -> tuple[int, int]:
+    """What a new database begins with, beside its epoch."""
+    position, forgotten = connection.execute(text("select position, forgotten from database")).one()
+    return position, forgotten
+
+
+async def test_the_migrations_give_the_tables(migrated: Store) -> None:
+    assert await migrated.read(differences) == []
+    assert await migrated.read(first_row) == (1, 0)
+
+
+async def test_a_new_database_is_as_the_migrations_leave_one(made: Store) -> None:
+    assert await made.read(differences) == []
+    assert await made.read(first_row) == (1, 0)
+    assert len(made.epoch) == 32
+
+
+async def test_a_new_database_needs_no_migration(made: Store) -> None:
+    def upgraded(connection: Connection) -> list[object]:
+        by_migrations(connection)
+        return differences(connection)
+
+    assert await made.write(upgraded) == []
+
+
+async def test_the_last_migration_is_known_without_alembic(migrated: Store) -> None:
+    revision = await migrated.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
     assert revision == HEAD
 
 
-async def test_a_database_that_is_up_to_date_starts_without_alembic(tmp_path: pathlib.Path) -> None:
-    database = f"sqlite:///{tmp_path / 'state.db'}"
-    await (await Store.open(database)).close()
+async def test_a_database_that_is_new_or_up_to_date_starts_without_alembic(tmp_path: pathlib.Path) -> None:
     program = (
         "import asyncio, sys; from novacron_server.state.store import Store\n"
         "async def main():\n"
@@ -42,11 +96,12 @@ async def test_a_database_that_is_up_to_date_starts_without_alembic(tmp_path: pa
         "    print('alembic' in sys.modules)\n"
         "asyncio.run(main())\n"
     )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program, database), stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    assert output.decode().strip() == "False"
+    for _ in ("new", "up to date"):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", program, f"sqlite:///{tmp_path / 'state.db'}"), stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        assert output.decode().strip() == "False"
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -96,7 +151,9 @@ def test_an_installed_wheel_brings_its_migrations(tmp_path: pathlib.Path) -> Non
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     program = (
         "import asyncio, novacron_server, sys; from novacron_server.state.store import Store\n"
+        "from novacron_server.state import schema\n"
         "assert novacron_server.__file__.startswith(sys.argv[1]), novacron_server.__file__\n"
+        "schema._create = lambda connection: schema._upgrade(connection, 'base')\n"
         "async def main():\n"
         "    store = await Store.open(f'sqlite:///{sys.argv[1]}/state.db')\n"
         "    print(store.epoch)\n"

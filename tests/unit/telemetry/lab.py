@@ -8,7 +8,7 @@ from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 from novacron_providers.contract import Call
 from novacron_server.inventory.fleet import Fleet
 from novacron_server.inventory.recent import Recent
-from novacron_server.telemetry import Telemetry
+from novacron_server.telemetry.service import Telemetry
 
 from tests.clock import ManualClock
 from tests.unit.telemetry.reader import Reader
