@@ -9,7 +9,7 @@ from novacron_client import channel
 # How much sooner than in earnest.
 SOONER = 40
 # SETTINGS without any, and those of the other side acknowledged.
-BEGIN = b"\0\0\0\x04\0\0\0\0\0" b"\0\0\0\x04\x01\0\0\0\0"
+BEGIN = b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0"
 
 
 async def test_a_server_that_answers_no_ping_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
