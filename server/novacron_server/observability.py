@@ -36,7 +36,7 @@ _calls = _meter.create_counter("novacron.rpc.calls", "{call}", "RPCs served, by 
 _seconds = _meter.create_histogram("novacron.rpc.duration", "s", "Time from request to answer, by method and status")
 _open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
 # What tells of a caller's trace.
-_headers = propagate.get_global_textmap().fields
+_headers = frozenset(propagate.get_global_textmap().fields)
 _NOTHING = nullcontext()
 
 # Seconds from which on a read that succeeds is told at level info.
@@ -197,7 +197,7 @@ def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str,
 def _span(rpc: Rpc, metadata: Mapping[str, str]) -> Span:
     """The span of a call, in the caller's trace if it has one."""
     # Without the SDK a span is no more than what the caller's headers say.
-    if type(trace.get_tracer_provider()) is trace.ProxyTracerProvider and _headers.isdisjoint(metadata):
+    if _headers.isdisjoint(metadata) and type(trace.get_tracer_provider()) is trace.ProxyTracerProvider:
         return trace.INVALID_SPAN
     attributes = {"rpc.system.name": "grpc", "rpc.method": f"{rpc.service}/{rpc.name}"}
     return _tracer.start_span(

@@ -1,7 +1,9 @@
 """What reading metrics costs in a day, and what happens when that is spent: reads become rare, and say so."""
 
 import math
+from functools import lru_cache
 
+from google.protobuf import timestamp_pb2
 from novacron.cloud.v1 import provider_pb2
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.metrics import Metrics
@@ -65,7 +67,7 @@ class Budget:
     def message(self, metrics: Metrics, config: provider_pb2.ProviderConfig) -> provider_pb2.MetricSpend:
         """As the contract has it."""
         billed = self.billed(metrics)
-        spend = provider_pb2.MetricSpend(billed=billed, reset_time=timestamp(self.reset_time))
+        spend = provider_pb2.MetricSpend(billed=billed, reset_time=_midnight(self.day + 1))
         if config.HasField("metrics_daily_budget"):
             spend.budget = config.metrics_daily_budget
             if billed >= spend.budget:
@@ -74,3 +76,9 @@ class Budget:
 
     def _today(self) -> int:
         return math.floor(self._clock.time() / DAY)
+
+
+@lru_cache(maxsize=2)
+def _midnight(day: int) -> timestamp_pb2.Timestamp:
+    """When a day begins."""
+    return timestamp(day * DAY)

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 import structlog
+from google.protobuf import duration_pb2
 from novacron.cloud.v1 import provider_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError, Unavailable, to_status
@@ -25,7 +26,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.providers")
 class RegionState:
     """What is known of a region: round trip of the last probe that worked, error of the last one that did not."""
 
-    latency: float | None = None
+    latency: duration_pb2.Duration | None = None
     error: CloudError | None = None
 
 
@@ -84,7 +85,7 @@ class Health:
             except CloudError as error:
                 self.report(name, error)
             else:
-                self.regions[name] = RegionState(latency=time.perf_counter() - begin)
+                self.regions[name] = RegionState(latency=duration(time.perf_counter() - begin))
 
     def report(self, region: str, error: CloudError | None) -> None:
         """Take in what a background read of a region, or of all ("") found; None when it worked."""
@@ -110,9 +111,7 @@ class Health:
         if error := next(filter(None, errors), None):
             found.error.CopyFrom(to_status(error))
         for name, region in sorted(self.regions.items()):
-            entry = found.regions.add(region=name)
-            if region.latency is not None:
-                entry.latency.CopyFrom(duration(region.latency))
+            entry = found.regions.add(region=name, latency=region.latency)
             if region.error:
                 entry.error.CopyFrom(to_status(region.error))
         for circuit in circuits:

@@ -70,6 +70,7 @@ class Registered:
         config: Its configuration, without auth.
         budget: What reading its metrics costs; it outlives changes of the configuration.
         health: Of its connection; None when there is none.
+        metrics: Of its connection; None when it has none.
         fault: Why there is no connection; None when there is one.
     """
 
@@ -77,13 +78,8 @@ class Registered:
     config: provider_pb2.ProviderConfig
     budget: Budget
     health: Health | None = None
+    metrics: Metrics | None = None
     fault: CloudError | None = None
-
-    @property
-    def metrics(self) -> Metrics | None:
-        """The metrics of its connection; None when it has none."""
-        areas = self.health.connection.areas if self.health else ()
-        return next((area for area in areas if isinstance(area, Metrics)), None)
 
 
 class Providers:
@@ -290,7 +286,9 @@ class Providers:
             auth = self._seal.open(row.id, row.auth)
             settings = Settings(provider=row.id, config=config, auth=auth, clock=self._clock)
             plugin.check(settings)
-            registered.health = Health(plugin.connect(settings))
+            connection = plugin.connect(settings)
+            registered.health = Health(connection)
+            registered.metrics = next((area for area in connection.areas if isinstance(area, Metrics)), None)
         except CloudError as error:
             registered.fault = error.about(provider=row.id)
         return registered
