@@ -28,7 +28,7 @@ class Call:
 
     Attributes:
         principal: The caller, as the server knows them.
-        peer: Where they connected from, as gRPC names it; empty for the server itself.
+        peer: Where they connected from, as gRPC names it; empty for a read, and for the server itself.
         method: "ProviderService/ListInstances"; for logs and spans.
         request_id: The caller's request_id; empty when there is none.
         deadline: On time.monotonic(); None when the caller set none.

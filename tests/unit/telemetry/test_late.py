@@ -127,13 +127,11 @@ async def test_a_stream_is_its_own_from_the_first_message(
     assert late.open_streams == 0
     rpc = dispatch.rpcs["MetricsService/StreamMetrics"]
     request = pb.StreamMetricsRequest(parent=ALL)
-    stream = dispatch.stream(rpc, request.SerializeToString(), Call(), {})
-    assert await anext(stream) == ALL.encode()
-    assert late.open_streams == 1
-    made: Any = await late.made()
-    assert dispatch.method(rpc, request) == made.stream_metrics
-    assert isinstance(stream, AsyncGenerator)
-    await stream.aclose()
+    async with dispatch.stream(rpc, request.SerializeToString(), Call(), {}) as stream:
+        assert await anext(stream) == ALL.encode()
+        assert late.open_streams == 1
+        made: Any = await late.made()
+        assert dispatch.method(rpc, request) == made.stream_metrics
     assert late.open_streams == 0
 
 
