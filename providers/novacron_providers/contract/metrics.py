@@ -25,8 +25,7 @@ class SeriesKey(NamedTuple):
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Points:
+class Points(NamedTuple):
     """Values of one series, oldest first.
 
     Attributes:

@@ -71,6 +71,16 @@ class Stream:
                 if not is_synced and mark.sequence >= owed.sequence:
                     is_synced = True
                     yield self._sent(_control(mark.sequence, synced=streams_pb2.StreamSynced()))
+                elif mark is view.ring.head:
+                    if audience.is_ending:
+                        data, error = _farewell(mark.sequence)
+                        yield data
+                        raise error
+                    if clock.monotonic() >= self._beat_at:
+                        yield self._sent(self._alive(mark.sequence))
+                    else:
+                        audience.expect(self, self._beat_at)
+                        await view.ring.wait()
                 elif (taken := view.ring.take(mark)) is None:
                     dropped, owed, is_synced = mark, view.ring.head, False
                     snapshot = view.snapshot()
@@ -79,18 +89,9 @@ class Stream:
                     for data in joined(chain([_gap(dropped, owed)], tables, snapshot)):
                         yield self._sent(data)
                     mark = owed
-                elif taken[0]:
+                else:
                     data, mark = taken
                     yield self._sent(data)
-                elif audience.is_ending:
-                    data, error = _farewell(mark.sequence)
-                    yield data
-                    raise error
-                elif clock.monotonic() >= self._beat_at:
-                    yield self._sent(self._alive(mark.sequence))
-                else:
-                    audience.expect(self, self._beat_at)
-                    await view.ring.wait()
             # Slots were given out anew.
             mark = None
             yield self._sent(self._opened(resumed=False))

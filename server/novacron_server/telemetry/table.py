@@ -130,18 +130,19 @@ class Table:
         rows: list[int] = []
         times: list[float] = []
         values: list[float] = []
-        for series in found:
-            row = self.rows.get(series.key)
+        known = self.rows
+        for key, ends, numbers in found:
+            row = known.get(key)
             if row is None:
-                row = self._add(series.key)
+                row = self._add(key)
                 added.append(row)
             touched.append(row)
-            count = len(series.times)
-            if count != len(series.values):
-                raise ValueError(f"{series.key}: {count} times, {len(series.values)} values")
+            count = len(ends)
+            if count != len(numbers):
+                raise ValueError(f"{key}: {count} times, {len(numbers)} values")
             rows += (row,) * count
-            times += series.times
-            values += series.values
+            times += ends
+            values += numbers
         self._groups[touched] = group
         is_new = np.zeros(self._size, np.bool_)
         is_new[added] = True
