@@ -52,10 +52,9 @@ class Ring:
         self.head = Mark(1, 0, 0, 0.0)
         # The place before the oldest event that is held.
         self._base = self.head
-        self._events: deque[tuple[bytes, Mark]] = deque()
-        # The place after each tick.
-        self._ticks: deque[Mark] = deque()
-        self._size = 0
+        # Each with the place after it, and whether its tick goes on.
+        self._events: deque[tuple[bytes, Mark, bool]] = deque()
+        self._ticks = self._size = 0
         # What was joined last, and after which place: as a rule all readers are at the same one.
         self._joined: tuple[Mark, bytes, Mark] | None = None
         # Those who wait, in the order in which they came.
@@ -68,20 +67,22 @@ class Ring:
     def append(self, events: Sequence[tuple[bytes, int]], slots: int, time: float) -> None:
         """Add the events of one tick, each as bytes and its number of samples, and wake all readers."""
         # Each of very many views comes by here in each tick.
-        held, ticks, head = self._events, self._ticks, self.head
+        held, head, size, left = self._events, self.head, self._size, len(events)
         for data, items in events:
+            left -= 1
             head.next_time = time
             head = Mark(head.sequence + 1, head.items + items, slots, time)
-            held.append((data, head))
-            self._size += len(data)
-        self.head = head
-        ticks.append(head)
-        self._joined = None
-        while len(ticks) > 1 and ((len(ticks) > TICKS and ticks[0].time <= time - SECONDS) or self._size > BYTES):
-            end = ticks.popleft()
-            while self._base is not end:
-                data, self._base = held.popleft()
-                self._size -= len(data)
+            held.append((data, head, left > 0))
+            size += len(data)
+        self.head, self._joined = head, None
+        ticks = self._ticks + 1
+        while ticks > 1 and (size > BYTES or (ticks > TICKS and held[0][1].time <= time - SECONDS)):
+            goes_on = True
+            while goes_on:
+                data, self._base, goes_on = held.popleft()
+                size -= len(data)
+            ticks -= 1
+        self._ticks, self._size = ticks, size
         if self._waiting:
             self.wake()
 
@@ -102,7 +103,7 @@ class Ring:
             return None
         if offset == len(self._events):
             return b"", after
-        data, mark = self._events[offset]
+        data, mark, _ = self._events[offset]
         if mark is self.head:
             return data, mark
         if self._joined and self._joined[0] is after:
@@ -110,7 +111,7 @@ class Ring:
         parts, size = [data], len(data)
         while mark is not self.head:
             offset += 1
-            data, following = self._events[offset]
+            data, following, _ = self._events[offset]
             size += len(data)
             if size > JOINED:
                 break

@@ -139,18 +139,21 @@ class View:
             part.version = version
             self._renew(lease, part, columns, events)
         for column in columns:
-            slots, rows = part.at_slots, part.at_rows
-            pieces: Sequence[Piece] | None = part.pieces
+            slots, rows, pieces = part.at_slots, part.at_rows, part.pieces
             # As a rule all of them are new, and nothing need be picked.
             if not column.whole:
                 hit = column.fresh.take(rows)
                 if np.count_nonzero(hit) < hit.size:
-                    slots, rows, pieces = slots[hit], rows[hit], None
-            values = column.values.take(rows)
-            self._note(slots, column.time, column.period, values, events, pieces)
+                    slots, rows = slots[hit], rows[hit]
+                    pieces = frame.pieces(slots)
+            if not self._sends_all:
+                self._held[slots] = True
+            elif self.is_open:
+                self._log(pieces, column.time, column.period, column.values.take(rows), events)
         if not self._sends_all:
             self._flush(part, events)
-        self._append(events)
+        if events:
+            self.ring.append(events, len(self.roster.series), self._clock.time())
         if is_renewed and self.roster.is_sparse:
             self._start_over()
 
@@ -209,13 +212,12 @@ class View:
         period: float,
         values: Floats,
         events: list[tuple[bytes, int]],
-        pieces: Sequence[Piece] | None = None,
     ) -> None:
-        """Log values, or hold them back; `pieces` are those of the slots, where they are known."""
+        """Log values, or hold them back."""
         if not self._sends_all:
             self._held[slots] = True
         elif self.is_open:
-            self._log(frame.pieces(slots) if pieces is None else pieces, time, period, values, events)
+            self._log(frame.pieces(slots), time, period, values, events)
 
     def _flush(self, part: Part, events: list[tuple[bytes, int]]) -> None:
         """Log what was held back of a region, where it is time; each tick of the region comes by here."""
