@@ -128,6 +128,8 @@ async def query_metrics(
     else:
         write(f"periods of {step:g} s from {when(start)}")
         write_table(_columns(), found)
+    if not found and not listing.unreachable:
+        tell("nothing has a value there; what `metrics write` wrote is read with the cloud's own tools")
     for part in listing.unreachable:
         tell(f"missing: {part.name}: {part.status.message}")
     if listing.unreachable:

@@ -58,6 +58,13 @@ def test_history_for_programs_has_null_where_there_is_no_value(terminal: Termina
     assert json.loads(result.stdout)["period"] == 60
 
 
+def test_history_of_nothing_says_so(terminal: Terminal) -> None:
+    nothing = ms.QueryMetricsResponse(start_time=START, period=duration(60))
+    result = terminal.run("metrics", "query", "-m", "custom.*", answers=(answer(ms.QueryMetricsRequest, nothing),))
+    assert result.exit_code == 0, result.output
+    assert "read with the cloud's own tools" in result.stderr
+
+
 def test_history_with_a_part_missing_says_so_and_ends_with_1(terminal: Terminal) -> None:
     lost = common_pb2.Unreachable(
         name="providers/gcp", status=script.status(grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE", "away")
