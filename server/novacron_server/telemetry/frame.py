@@ -23,6 +23,7 @@ SAMPLES = 8192
 # A column with holes goes out as one batch for each run of slots, unless runs are shorter than this on average: then
 # the steps, 1 byte a sample, cost less than the headers, about 30 bytes a batch.
 RUN = 32
+# Whether numbers lie in memory as they go on the wire.
 LITTLE = sys.byteorder == "little"
 
 # Tags of an event in a response, and of a batch in an event.

@@ -152,8 +152,7 @@ class View:
                 self._log(pieces, column.time, column.period, column.values.take(rows), events)
         if not self._sends_all:
             self._flush(part, events)
-        if events:
-            self.ring.append(events, len(self.roster.series), self._clock.time())
+        self._append(events)
         if is_renewed and self.roster.is_sparse:
             self._start_over()
 
