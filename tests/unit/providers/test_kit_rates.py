@@ -176,7 +176,7 @@ def cloud(callers: Callers) -> Callable[..., Awaitable[str]]:
 
 
 async def test_what_may_have_had_an_effect_is_repeated_before_new_changes(clock: ManualClock) -> None:
-    callers = Callers("aws", "aws-main", clock=clock, rates={"run": Rate(1, 1.0)}, jitter=lambda: 0.0)
+    callers = Callers("aws", "aws-main", clock=clock, rates={"run": Rate(1, 1.0)}, jitter=lambda: 1.0)
     sent: list[str] = []
 
     async def change(name: str, error: CloudError | None = None) -> str:
@@ -190,6 +190,7 @@ async def test_what_may_have_had_an_effect_is_repeated_before_new_changes(clock:
 
     first = asyncio.ensure_future(change("lost", Unavailable("cut off", sent=True)))
     await clock.settle()
+    # They stand in line before it does: it waits before it repeats.
     rest = [asyncio.ensure_future(change(f"new {number}")) for number in range(3)]
     await clock.advance(5.0)
     await asyncio.gather(first, *rest)
