@@ -9,6 +9,7 @@ from novacron.cloud.v1 import compute_pb2, metrics_pb2
 from novacron_providers.contract.errors import CloudError
 from novacron_providers.contract.metrics import SeriesKey
 
+from novacron_server.telemetry.part import Part
 from novacron_server.telemetry.selector import Selector
 from novacron_server.telemetry.table import Column, Table
 
@@ -73,6 +74,7 @@ class Lease:
         metrics: Types that it selects.
         resources: Names of the instances that it selects.
         version: Grows when one of these two changes.
+        part: What the reader has of the region.
     """
 
     region: Region
@@ -84,6 +86,7 @@ class Lease:
     metrics: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
     version: int = 0
+    part: Part = field(default_factory=Part)
 
     def refresh(self) -> None:
         """Find anew what is selected of what there is."""

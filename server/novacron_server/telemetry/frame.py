@@ -5,6 +5,7 @@ object is made for a value. Any number of these byte strings joined is one Strea
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -82,10 +83,12 @@ def places(slots: Slots) -> bytes:
 
 # A view's events of one size come tick after tick.
 @lru_cache(maxsize=4096)
-def _heads(sequence: int, body: int) -> tuple[bytes, bytes]:
-    """What is before and after a sequence of so many bytes in a batch event whose batch has so many."""
+def _heads(sequence: int, time: float, period: float, rest: int) -> tuple[bytes, bytes]:
+    """What is before and after a sequence of so many bytes in a batch event, up to `rest` bytes of places and values."""
+    times = _times(time, period)
+    body = len(times) + rest
     tag, batch = varint(1 << 3) if sequence else b"", _BATCH + varint(body)
-    return _EVENT + varint(len(tag) + sequence + len(batch) + body) + tag, batch
+    return _EVENT + varint(len(tag) + sequence + len(batch) + body) + tag, batch + times
 
 
 def batch(sequence: int, time: float, period: float, places: bytes, values: Floats) -> bytes:
@@ -99,16 +102,23 @@ def batch(sequence: int, time: float, period: float, places: bytes, values: Floa
         values: One for each slot, side by side in memory.
     """
     # proto3 leaves zeros out.
-    times, number = _times(time, period), varint(sequence) if sequence else b""
-    before, after = _heads(len(number), len(times) + len(places) + values.nbytes)
+    number = varint(sequence) if sequence else b""
+    before, after = _heads(len(number), time, period, len(places) + values.nbytes)
     # The only copy of the column.
-    return b"".join((before, number, after, times, places, (values if LITTLE else values.byteswap()).data))
+    return b"".join((before, number, after, places, (values if LITTLE else values.byteswap()).data))
 
 
-def pieces(slots: Slots) -> list[Piece]:
+# Views of as many series share one.
+@lru_cache(maxsize=1024)
+def _whole(first: int, size: int) -> tuple[Piece]:
+    """A column of so many slots without a hole, from the first one on, as one piece."""
+    return (Piece(0, size, places(np.arange(first, first + size))),)
+
+
+def pieces(slots: Slots) -> Sequence[Piece]:
     """Split a column, slots ascending, into what one batch each holds."""
     if 0 < slots.size <= SAMPLES and slots[-1] - slots[0] == slots.size - 1:
-        return [Piece(0, slots.size, places(slots))]
+        return _whole(int(slots[0]), slots.size)
     cuts = (np.flatnonzero(np.diff(slots) != 1) + 1).tolist()
     if (len(cuts) + 1) * RUN > slots.size:
         cuts = []

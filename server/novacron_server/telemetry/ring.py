@@ -46,10 +46,17 @@ class Mark:
 
 
 class Ring:
-    """The last events. A reader holds the Mark of the last one that it took, and nothing is kept for it here."""
+    """The last events. A reader holds the Mark of the last one that it took, and nothing is kept for it here.
+
+    Attributes:
+        head: The place after the newest event.
+        slots: Slots that were given so far; whoever gives them says so here before the event that tells it.
+    """
+
+    __slots__ = ("_base", "_events", "_joined", "_size", "_ticks", "_waiting", "head", "slots")
 
     def __init__(self) -> None:
-        self.head = Mark(1, 0, 0, 0.0)
+        self.head, self.slots = Mark(1, 0, 0, 0.0), 0
         # The place before the oldest event that is held.
         self._base = self.head
         # Each with the place after it, and whether its tick goes on.
@@ -60,18 +67,18 @@ class Ring:
         # Those who wait, in the order in which they came.
         self._waiting: dict[asyncio.Future[None], None] = {}
 
-    def begin(self, slots: int) -> None:
-        """Say that this many slots were given before the first event."""
-        self.head.slots = slots
+    def begin(self) -> None:
+        """Say that the slots of now were given before the first event."""
+        self.head.slots = self.slots
 
-    def append(self, events: Sequence[tuple[bytes, int]], slots: int, time: float) -> None:
+    def append(self, events: Sequence[tuple[bytes, int]], time: float) -> None:
         """Add the events of one tick, each as bytes and its number of samples, and wake all readers."""
         # Each of very many views comes by here in each tick.
         held, head, size, left = self._events, self.head, self._size, len(events)
         for data, items in events:
             left -= 1
             head.next_time = time
-            head = Mark(head.sequence + 1, head.items + items, slots, time)
+            head = Mark(head.sequence + 1, head.items + items, self.slots, time)
             held.append((data, head, left > 0))
             size += len(data)
         self.head, self._joined = head, None

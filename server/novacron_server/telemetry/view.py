@@ -3,7 +3,6 @@
 import math
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from novacron.cloud.v1 import metrics_pb2, streams_pb2
@@ -15,35 +14,13 @@ from novacron_server.telemetry import frame
 from novacron_server.telemetry.demand import Lease, Scope
 from novacron_server.telemetry.frame import Floats, Piece, Slots
 from novacron_server.telemetry.pace import Pace
+from novacron_server.telemetry.part import NONE, Part
 from novacron_server.telemetry.ring import Mark, Ring
 from novacron_server.telemetry.roster import Roster, Series, ref_to
 from novacron_server.telemetry.table import Column, Mask, Newest, Table
 
 # Series that one view may have.
 LIMIT = 200_000
-
-NONE: Slots = np.zeros(0, np.int64)
-
-
-@dataclass(slots=True)
-class Part:
-    """What a view has of one region.
-
-    Attributes:
-        table: The region's.
-        slots: Slot of each series.
-        version: Of the region's table and of the lease when this was made.
-        at_slots, at_rows: Slots, ascending, and the row of each in the region's table.
-        pieces: What a column of all slots is split into.
-    """
-
-    table: Table
-    slots: dict[SeriesKey, int] = field(default_factory=dict)
-    version: tuple[int, int] = (-1, -1)
-    at_slots: Slots = field(default_factory=NONE.copy)
-    at_rows: Slots = field(default_factory=NONE.copy)
-    pieces: Sequence[Piece] = ()
-
 
 class View:
     """Series by slot, what is known of them, and the events that led there.
@@ -61,6 +38,27 @@ class View:
         fault: Why it cannot go on; None when it can.
     """
 
+    # One of very many is looked at in each tick: the closer together what it holds is, the sooner it is there.
+    __slots__ = (
+        "_clock",
+        "_held",
+        "_is_behind",
+        "_leases",
+        "_newest",
+        "_notices",
+        "_pace",
+        "_sends_all",
+        "_snapshot",
+        "_told",
+        "_told_at",
+        "epoch",
+        "fault",
+        "is_open",
+        "refresh_at",
+        "ring",
+        "roster",
+    )
+
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace, self._clock = pace, clock
         self._sends_all = pace.sends_all
@@ -68,8 +66,8 @@ class View:
         self.ring, self.roster = Ring(), Roster()
         self.is_open = False
         self.fault: CloudError | None = None
-        # By the lease that feeds it: its region's scope would be hashed anew in each tick.
-        self._parts: dict[Lease, Part] = {}
+        # Those that feed it, in the order in which they came.
+        self._leases: dict[Lease, None] = {}
         self._newest = Newest()
         # Whether the tables may have something newer.
         self._is_behind = False
@@ -91,15 +89,15 @@ class View:
         took a third of the time of a tick.
         """
         if self._is_behind:
-            for part in self._parts.values():
-                self._newest.copy(part.at_slots, part.table.newest, part.at_rows)
+            for lease in self._leases:
+                self._newest.copy(lease.part.at_slots, lease.region.table.newest, lease.part.at_rows)
             self._is_behind = False
         return self._newest
 
     def open(self) -> None:
         """Begin the log: what is known now is its first snapshot."""
         self.is_open = True
-        self.ring.begin(len(self.roster.series))
+        self.ring.begin()
         if not self._sends_all:
             self._mark_told(np.flatnonzero(self._held))
         if self._pace.refresh:
@@ -127,17 +125,13 @@ class View:
 
     def take(self, lease: Lease, columns: Sequence[Column]) -> None:
         """Values of a region came, oldest first, or series came or went."""
-        table = lease.region.table
-        part = self._parts.get(lease)
-        if part is None:
-            part = self._parts[lease] = Part(table)
+        part, version = lease.part, lease.region.table.version
+        is_renewed = part.table_version != version or part.lease_version != lease.version
         self._is_behind = True
         events: list[tuple[bytes, int]] = []
-        version = table.version, lease.version
-        is_renewed = part.version != version
         if is_renewed:
-            part.version = version
-            self._renew(lease, part, columns, events)
+            part.table_version, part.lease_version = version, lease.version
+            self._renew(lease, columns, events)
         for column in columns:
             slots, rows, pieces = part.at_slots, part.at_rows, part.pieces
             # As a rule all of them are new, and nothing need be picked.
@@ -152,7 +146,8 @@ class View:
                 self._log(pieces, column.time, column.period, column.values.take(rows), events)
         if not self._sends_all:
             self._flush(part, events)
-        self._append(events)
+        if events:
+            self._append(events)
         if is_renewed and self.roster.is_sparse:
             self._start_over()
 
@@ -171,9 +166,10 @@ class View:
     def drop(self, lease: Lease) -> None:
         """A region is no longer selected: its series end."""
         self._notices.pop(lease.region.scope, None)
-        if part := self._parts.pop(lease, None):
+        if lease in self._leases:
+            del self._leases[lease]
             events: list[tuple[bytes, int]] = []
-            self._change([], [*part.slots.values()], events)
+            self._change([], [*lease.part.slots.values()], events)
             self._append(events)
             if self.roster.is_sparse:
                 self._start_over()
@@ -188,11 +184,11 @@ class View:
             self.refresh_at = now + self._pace.refresh
 
     def _live(self) -> Slots:
-        return np.sort(np.concatenate([NONE, *(part.at_slots for part in self._parts.values())]))
+        return np.sort(np.concatenate([NONE, *(lease.part.at_slots for lease in self._leases)]))
 
     def _append(self, events: Sequence[tuple[bytes, int]]) -> None:
         if events:
-            self.ring.append(events, len(self.roster.series), self._clock.time())
+            self.ring.append(events, self._clock.time())
 
     def _log(
         self, pieces: Sequence[Piece], time: float, period: float, values: Floats, events: list[tuple[bytes, int]]
@@ -239,10 +235,11 @@ class View:
         self._told_at[slots] = self._clock.monotonic()
         self._held[slots] = False
 
-    def _renew(self, lease: Lease, part: Part, columns: Sequence[Column], events: list[tuple[bytes, int]]) -> None:
+    def _renew(self, lease: Lease, columns: Sequence[Column], events: list[tuple[bytes, int]]) -> None:
         """Find anew what is selected in a region, and tell what came and went."""
-        region = lease.region
+        region, part = lease.region, lease.part
         table = region.table
+        self._leases[lease] = None
         there = (key for name in lease.resources for key in table.series_of.get(name, ()))
         rows = {key: table.rows[key] for key in there if lease.selects(key)}
         ended = [part.slots.pop(key) for key in [*part.slots] if key not in rows]
@@ -268,8 +265,9 @@ class View:
         """Give slots to series, and end others."""
         first = len(self.roster.series)
         self.roster.add(new)
-        self._newest.grow(len(self.roster.series))
-        self._told.grow(len(self.roster.series))
+        self.ring.slots = count = len(self.roster.series)
+        self._newest.grow(count)
+        self._told.grow(count)
         room = self._newest.values.size - self._held.size
         self._held = np.concatenate((self._held, np.zeros(room, np.bool_)))
         self._told_at = np.concatenate((self._told_at, np.full(room, -np.inf)))
@@ -298,13 +296,15 @@ class View:
             new.copy(np.arange(before.size), old, before)
         held, told_at = np.zeros(newest.values.size, np.bool_), np.full(newest.values.size, -np.inf)
         held[: before.size], told_at[: before.size] = self._held[before], self._told_at[before]
-        for part in self._parts.values():
+        for lease in self._leases:
+            part = lease.part
             part.slots = {key: after[slot] for key, slot in part.slots.items()}
             # What is ascending stays so.
             part.at_slots = np.array([after[slot] for slot in part.at_slots.tolist()], np.int64)
             part.pieces = frame.pieces(part.at_slots)
         old_ring, self.ring = self.ring, Ring()
-        self.ring.begin(before.size)
+        self.ring.slots = before.size
+        self.ring.begin()
         self.roster, self._newest, self._held, self._told_at = roster, newest, held, told_at
         self._told = newest if self._sends_all else told
         self.epoch, self._snapshot = secrets.token_hex(8), None
