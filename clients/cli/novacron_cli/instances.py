@@ -36,6 +36,7 @@ from novacron_cli.arguments import (
     pairs,
     provider_name,
 )
+from novacron_cli.connection import connection_told
 from novacron_cli.durations import duration
 from novacron_cli.failure import tell, tell_of
 from novacron_cli.inventory import COLUMNS, Inventory, address_of, line
@@ -95,8 +96,9 @@ async def watch_instances(
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds) as limit, stream:
             if session.json or not can_draw():
-                async for update in stream:
-                    _tell_of(update, session.json)
+                async with connection_told(stream, session.client.address):
+                    async for update in stream:
+                        _tell_of(update, session.json)
             else:
                 await _show(stream, session.client.address, limit)
 

@@ -16,6 +16,7 @@ from novacron_client import CloudError, MetricStream, MetricUpdate, ResourceStre
 from novacron_cli import history
 from novacron_cli.arguments import FilterOption, LimitOption, ProviderOption, provider_name
 from novacron_cli.board import NAME, Board, blocks
+from novacron_cli.connection import connection_told
 from novacron_cli.durations import duration
 from novacron_cli.failure import tell
 from novacron_cli.history import MetricOption, ResourceOption, series_text
@@ -111,7 +112,8 @@ async def watch_metrics(
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds) as limit, stream:
             if session.json or not can_draw():
-                await _lines(stream, session.json)
+                async with connection_told(stream, session.client.address):
+                    await _lines(stream, session.json)
             else:
                 async with _resources(session, provider_name(provider), group_by) as (resources, untold):
                     board = Board(group=group_by, sort=sort, blocks=blocks())

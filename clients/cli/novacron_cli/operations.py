@@ -10,6 +10,7 @@ from novacron.cloud.v1.operations_service_pb2 import GetOperationRequest, ListOp
 from novacron_client import OperationFailed
 
 from novacron_cli.arguments import FilterOption, LimitOption, ProviderOption, provider_name
+from novacron_cli.connection import connection_told
 from novacron_cli.durations import duration
 from novacron_cli.failure import tell
 from novacron_cli.output import Column, when, word, write, write_json
@@ -86,7 +87,8 @@ async def watch_operation(
 
 
 async def _watch_all(session: Session, parent: str, filter: str) -> None:
-    async with session.client.watch_operations(parent, filter=filter) as changes:
+    changes = session.client.watch_operations(parent, filter=filter)
+    async with changes, connection_told(changes, session.client.address):
         async for change in changes:
             if session.json:
                 write_json(change, indent=None)
