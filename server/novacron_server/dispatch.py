@@ -40,6 +40,7 @@ from novacron_server.state.errors import StoreUnavailable
 from novacron_server.state.records import Mutation, close_record, open_record
 from novacron_server.state.requests import recall, remember
 from novacron_server.state.store import Store
+from novacron_server.streams import Feed
 from novacron_server.validation import validate
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.dispatch")
@@ -149,8 +150,11 @@ class Dispatch:
     @asynccontextmanager
     async def stream(
         self, rpc: Rpc, data: bytes, call: Call, metadata: Mapping[str, str]
-    ) -> AsyncIterator[AsyncIterator[Message | bytes]]:
-        """The messages of a stream, to be entered; those that the method has already serialised are bytes."""
+    ) -> AsyncIterator[AsyncIterator[Message | bytes | Feed]]:
+        """The messages of a stream, to be entered; those that the method has already serialised are bytes.
+
+        A Feed between them sends by itself for a while.
+        """
         facts: dict[str, str] = {}
         # No generator around the method's: each message, and each wait for one, would pass through it.
         with observed(rpc, call, metadata, facts):

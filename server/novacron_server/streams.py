@@ -25,6 +25,20 @@ class Watching(Protocol):
     def HasField(self, field_name: str, /) -> bool: ...  # protobuf's name
 
 
+class Writer(Protocol):
+    """Where a stream's messages go."""
+
+    def offer(self, data: bytes) -> bool:
+        """Begin to send a serialised message, if the one before it is sent; returns whether that was so."""
+
+
+class Feed(Protocol):
+    """What a stream may yield between its messages: something that sends by itself for a while."""
+
+    async def into(self, writer: Writer | None) -> None:
+        """Send, until there is something else to say; without a writer only wait until there is something to say."""
+
+
 def heartbeat(request: Watching) -> float:
     """Seconds after which a silent stream says that it lives; raises InvalidArgument for a negative interval."""
     if not request.HasField("heartbeat_interval"):

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from novacron.cloud.v1 import metrics_service_pb2
 from novacron_providers.contract import Call, CloudError, to_status
+from novacron_server.doors.writer import Writer
 
 from tests.unit.telemetry.lab import Lab, stream_request
 from tests.unit.telemetry.reader import Reader
@@ -37,10 +38,14 @@ class Served:
         self,
         request: metrics_service_pb2.StreamMetricsRequest,
         context: grpc.aio.ServicerContext[Any, bytes],
-    ) -> AsyncIterator[bytes]:
+    ) -> None:
+        writer = Writer(context)
         try:
-            async for data in self.lab.telemetry.stream_metrics(request, Call(clock=self.lab.clock)):
-                yield data
+            async for message in self.lab.telemetry.stream_metrics(request, Call(clock=self.lab.clock)):
+                if isinstance(message, bytes):
+                    await writer.send(message)
+                else:
+                    await message.into(writer)
         except CloudError as error:
             code = next(code for code in grpc.StatusCode if code.value[0] == to_status(error).code)
             await context.abort(code, error.message)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +18,7 @@ from novacron_providers.contract.errors import CloudError, ShuttingDown, Throttl
 
 from novacron_server.dispatch import Dispatch
 from novacron_server.doors.connections import hang_up
+from novacron_server.doors.writer import Writer
 from novacron_server.rpc import Kind, Rpc
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.grpc")
@@ -112,11 +113,11 @@ class GrpcDoor:
     def _handler(self, rpc: Rpc) -> "grpc.RpcMethodHandler[Any, Any]":
         # Requests stay bytes: what cannot be parsed gets a clear error instead of gRPC's own INTERNAL.
         if rpc.kind is Kind.STREAM:
-            return grpc.unary_stream_rpc_method_handler(self._streaming(rpc), None, _serialized)
+            return grpc.unary_stream_rpc_method_handler(self._streaming(rpc), None, None)
         return grpc.unary_unary_rpc_method_handler(self._answering(rpc), None, _serialized)
 
     def _answering(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[Message | bytes]]:
-        async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> Message | bytes:
+        async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Any]") -> Message | bytes:
             try:
                 self._admit(context)
                 return await self._dispatch.unary(rpc, data, self._call(rpc, context), _metadata(context))
@@ -125,27 +126,37 @@ class GrpcDoor:
 
         return answer
 
-    def _streaming(self, rpc: Rpc) -> Callable[[bytes, Any], AsyncIterator[Message | bytes]]:
-        async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> AsyncIterator[Any]:
+    def _streaming(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[None]]:
+        async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Any]") -> None:
+            writer = Writer(context)
             try:
                 self._admit(context)
                 stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context))
                 async with stream as messages:
                     async for message in messages:
-                        yield message
-            except Exception as error:  # noqa: BLE001  # as above
+                        if isinstance(message, bytes | Message):
+                            await writer.send(_serialized(message))
+                        else:
+                            await message.into(writer)
+                await writer.sent()
+            except Exception as error:
+                if error is writer.error:
+                    raise
+                await writer.sent()
                 raise await _abort(context, rpc, error) from None
+            finally:
+                writer.close()
 
         return answer
 
-    def _admit(self, context: "grpc.aio.ServicerContext[bytes, Message]") -> None:
+    def _admit(self, context: "grpc.aio.ServicerContext[bytes, Any]") -> None:
         """Count a call until its last byte is sent; raises ShuttingDown."""
         self._under_way += 1
         context.add_done_callback(self._left)  # type: ignore[arg-type]  # the stubs' type is a class, not a protocol
         if self._idle is not None:
             raise ShuttingDown("the server stops; connect anew", retry_after=AGAIN)
 
-    def _left(self, _: "grpc.aio.ServicerContext[bytes, Message]") -> None:
+    def _left(self, _: "grpc.aio.ServicerContext[bytes, Any]") -> None:
         self._under_way -= 1
         self._note_idle()
 
@@ -153,7 +164,7 @@ class GrpcDoor:
         if self._idle is not None and not self._under_way and not self._idle.done():
             self._idle.set_result(None)
 
-    def _call(self, rpc: Rpc, context: "grpc.aio.ServicerContext[bytes, Message]") -> Call:
+    def _call(self, rpc: Rpc, context: "grpc.aio.ServicerContext[bytes, Any]") -> Call:
         left = context.time_remaining()
         return Call(
             principal="local",
@@ -169,11 +180,11 @@ def _serialized(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _metadata(context: "grpc.aio.ServicerContext[bytes, Message]") -> dict[str, str]:
+def _metadata(context: "grpc.aio.ServicerContext[bytes, Any]") -> dict[str, str]:
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
 
 
-async def _abort(context: "grpc.aio.ServicerContext[bytes, Message]", rpc: Rpc, error: Exception) -> BaseException:
+async def _abort(context: "grpc.aio.ServicerContext[bytes, Any]", rpc: Rpc, error: Exception) -> BaseException:
     """End the call with the error's status; never returns, the result is for the type checker."""
     if not isinstance(error, CloudError):
         _log.error("a fault of the server", method=rpc.path, exc_info=error)

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Coroutine, Sequence
+from typing import Protocol
 
 import structlog
 from novacron.cloud.v1 import metrics_pb2
@@ -22,6 +23,20 @@ from novacron_server.telemetry.table import Column
 from novacron_server.telemetry.view import View
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.telemetry")
+
+
+class Beating(Protocol):
+    """A reader that must say now and then that it lives.
+
+    Attributes:
+        beat_at: When, on the monotonic clock.
+    """
+
+    @property
+    def beat_at(self) -> float: ...
+
+    def wake(self) -> None:
+        """It is time."""
 
 
 class Audience:
@@ -53,7 +68,7 @@ class Audience:
         self._tasks: list[asyncio.Task[None]] = []
         self._alarm, self._alarm_at = Alarm(clock), math.inf
         # When each reader must say that it lives.
-        self._beats: dict[object, float] = {}
+        self._beats: dict[Beating, float] = {}
 
     def enter(self) -> None:
         """A reader comes."""
@@ -95,13 +110,13 @@ class Audience:
                 self.is_settled = False
                 self._collectors.changed(lease)
 
-    def expect(self, reader: object, beat_at: float) -> None:
-        """Wake the ring when the monotonic clock says `beat_at`, unless the reader names a later time before that."""
-        self._beats[reader] = beat_at
+    def expect(self, reader: Beating) -> None:
+        """Wake a reader when it must say that it lives."""
+        self._beats[reader] = beat_at = reader.beat_at
         if beat_at < self._alarm_at:
             self._alarm.ring()
 
-    def forget(self, reader: object) -> None:
+    def forget(self, reader: Beating) -> None:
         """A reader expects nothing any more."""
         self._beats.pop(reader, None)
 
@@ -184,12 +199,14 @@ class Audience:
         while True:
             now = self._clock.monotonic()
             self.view.refresh()
-            # A reader that is busy writing does not answer; it names a time again when it is done.
-            due = [reader for reader, beat_at in self._beats.items() if beat_at <= now]
-            for reader in due:
-                del self._beats[reader]
-            if due:
-                self.view.ring.wake()
+            for reader in [reader for reader, beat_at in self._beats.items() if beat_at <= now]:
+                # It may have been sent something since.
+                if (beat_at := reader.beat_at) > now:
+                    self._beats[reader] = beat_at
+                else:
+                    # A reader that is busy writing does not answer; it comes again when it is done.
+                    del self._beats[reader]
+                    reader.wake()
             self._alarm_at = min([self.view.refresh_at, *self._beats.values()])
             await self._alarm.sleep(self._alarm_at - now)
 

@@ -84,7 +84,7 @@ def places(slots: Slots) -> bytes:
 # A view's events of one size come tick after tick.
 @lru_cache(maxsize=4096)
 def _heads(sequence: int, time: float, period: float, rest: int) -> tuple[bytes, bytes]:
-    """What is before and after a sequence of so many bytes in a batch event, up to `rest` bytes of places and values."""
+    """What is before and after a sequence of so many bytes in a batch event with `rest` bytes of places and values."""
     times = _times(time, period)
     body = len(times) + rest
     tag, batch = varint(1 << 3) if sequence else b"", _BATCH + varint(body)

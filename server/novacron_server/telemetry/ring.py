@@ -1,8 +1,9 @@
 """The log of a view: its last events as finished bytes, shared by all who read it."""
 
-import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+
+from novacron_server.telemetry.feed import Feed, advance
 
 # Ticks that are held for readers that lag and for those that come back; and all of the last seconds, so that readers
 # can catch up where ticks come faster than they can be sent.
@@ -50,10 +51,11 @@ class Ring:
 
     Attributes:
         head: The place after the newest event.
+        feeds: Those who are sent what comes, in the order in which they came.
         slots: Slots that were given so far; whoever gives them says so here before the event that tells it.
     """
 
-    __slots__ = ("_base", "_events", "_joined", "_size", "_ticks", "_waiting", "head", "slots")
+    __slots__ = ("_base", "_events", "_joined", "_size", "_ticks", "feeds", "head", "slots")
 
     def __init__(self) -> None:
         self.head, self.slots = Mark(1, 0, 0, 0.0), 0
@@ -64,15 +66,14 @@ class Ring:
         self._ticks = self._size = 0
         # What was joined last, and after which place: as a rule all readers are at the same one.
         self._joined: tuple[Mark, bytes, Mark] | None = None
-        # Those who wait, in the order in which they came.
-        self._waiting: dict[asyncio.Future[None], None] = {}
+        self.feeds: dict[Feed, None] = {}
 
     def begin(self) -> None:
         """Say that the slots of now were given before the first event."""
         self.head.slots = self.slots
 
     def append(self, events: Sequence[tuple[bytes, int]], time: float) -> None:
-        """Add the events of one tick, each as bytes and its number of samples, and wake all readers."""
+        """Add the events of one tick, each as bytes and its number of samples, and send them to who waits."""
         # Each of very many views comes by here in each tick.
         held, head, size, left = self._events, self.head, self._size, len(events)
         for data, items in events:
@@ -90,8 +91,8 @@ class Ring:
                 size -= len(data)
             ticks -= 1
         self._ticks, self._size = ticks, size
-        if self._waiting:
-            self.wake()
+        if self.feeds:
+            advance([*self.feeds])
 
     def find(self, sequence: int) -> Mark | None:
         """The place after an event; None when not all that came after it is held."""
@@ -129,19 +130,9 @@ class Ring:
 
     def wake(self) -> None:
         """Let all readers look again."""
-        waiting, self._waiting = self._waiting, {}
-        for turn in waiting:
-            if not turn.done():
-                turn.set_result(None)
+        for feed in [*self.feeds]:
+            feed.stop()
 
     async def wait(self) -> None:
-        """Return at the next wake-up."""
-        # A future for each, since one reader that is cancelled must not take the others with it; what an Event would do
-        # beside that is worth 2 % of a fan-out.
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting[turn] = None
-        try:
-            await turn
-        except asyncio.CancelledError:
-            self._waiting.pop(turn, None)
-            raise
+        """Return at the next event or wake-up."""
+        await Feed(self, self.head).into(None)

@@ -16,6 +16,7 @@ from novacron_server.inventory.fleet import Fleet
 from novacron_server.telemetry import latest, pace, stats
 from novacron_server.telemetry.audience import Audience
 from novacron_server.telemetry.collector import Collectors
+from novacron_server.telemetry.feed import Feed
 from novacron_server.telemetry.pace import Pace
 from novacron_server.telemetry.query import History
 from novacron_server.telemetry.scopes import Providers, metric_types
@@ -112,8 +113,8 @@ class Telemetry:
 
     async def stream_metrics(
         self, request: metrics_service_pb2.StreamMetricsRequest, call: Call
-    ) -> AsyncGenerator[bytes, None]:
-        """Serialised StreamMetricsResponses, as streams.proto says.
+    ) -> AsyncGenerator[bytes | Feed, None]:
+        """Serialised StreamMetricsResponses, as streams.proto says, and feeds that send such ones.
 
         Raises InvalidArgument, NotFound, Unsupported, what the cloud raises when nothing at all can be read at the
         start, and ShuttingDown.

@@ -11,6 +11,7 @@ from novacron_providers.contract.errors import ShuttingDown
 from novacron_server.streams import farewell
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.audience import Audience
+from novacron_server.telemetry.feed import Feed
 from novacron_server.telemetry.ring import Mark, joined
 from novacron_server.times import duration, timestamp
 
@@ -37,10 +38,26 @@ class Stream:
     ) -> None:
         self._audience, self._request, self._heartbeat, self._clock = audience, request, heartbeat, clock
         self._beat_at = 0.0
+        self._feed: Feed | None = None
         self.ended = asyncio.Event()
 
-    async def responses(self) -> AsyncGenerator[bytes, None]:
-        """Serialised responses, without end. Raises what keeps the stream from starting, or from going on."""
+    @property
+    def beat_at(self) -> float:
+        """When the reader must hear something, on the monotonic clock."""
+        if self._feed and self._feed.has_moved:
+            self._beat_at = self._clock.monotonic() + self._heartbeat - (self._clock.time() - self._feed.mark.time)
+        return self._beat_at
+
+    def wake(self) -> None:
+        """Look again what there is to say."""
+        if self._feed:
+            self._feed.stop()
+
+    async def responses(self) -> AsyncGenerator[bytes | Feed, None]:
+        """Serialised responses, without end, and feeds that send such ones.
+
+        Raises what keeps the stream from starting, or from going on.
+        """
         audience, view, clock = self._audience, self._audience.view, self._clock
         mark = view.find(self._request.resume_after)
         yield self._sent(self._opened(resumed=mark is not None))
@@ -49,8 +66,7 @@ class Stream:
                 if clock.monotonic() >= self._beat_at:
                     yield self._sent(self._alive(0))
                 else:
-                    audience.expect(self, self._beat_at)
-                    await view.ring.wait()
+                    await self._waiting(view.ring.head).into(None)
             if audience.is_ending:
                 data, error = _farewell(0)
                 yield data
@@ -79,8 +95,9 @@ class Stream:
                     if clock.monotonic() >= self._beat_at:
                         yield self._sent(self._alive(mark.sequence))
                     else:
-                        audience.expect(self, self._beat_at)
-                        await view.ring.wait()
+                        feed = self._waiting(mark)
+                        yield feed
+                        mark, self._beat_at = feed.mark, self.beat_at
                 elif (taken := view.ring.take(mark)) is None:
                     dropped, owed, is_synced = mark, view.ring.head, False
                     snapshot = view.snapshot()
@@ -96,9 +113,15 @@ class Stream:
             mark = None
             yield self._sent(self._opened(resumed=False))
 
+    def _waiting(self, mark: Mark) -> Feed:
+        """What to wait with at the end of the log; it ends when the reader must hear something."""
+        self._feed = Feed(self._audience.view.ring, mark)
+        self._audience.expect(self)
+        return self._feed
+
     def _sent(self, data: bytes) -> bytes:
         """Note that the reader hears something now."""
-        self._beat_at = self._clock.monotonic() + self._heartbeat
+        self._beat_at, self._feed = self._clock.monotonic() + self._heartbeat, None
         return data
 
     def _opened(self, *, resumed: bool) -> bytes:

@@ -8,7 +8,6 @@ import numpy as np
 from novacron.cloud.v1 import metrics_pb2, streams_pb2
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import CloudError, InvalidArgument
-from novacron_providers.contract.metrics import SeriesKey
 
 from novacron_server.telemetry import frame
 from novacron_server.telemetry.demand import Lease, Scope
@@ -17,10 +16,11 @@ from novacron_server.telemetry.pace import Pace
 from novacron_server.telemetry.part import NONE, Part
 from novacron_server.telemetry.ring import Mark, Ring
 from novacron_server.telemetry.roster import Roster, Series, ref_to
-from novacron_server.telemetry.table import Column, Mask, Newest, Table
+from novacron_server.telemetry.table import Column, Mask, Newest
 
 # Series that one view may have.
 LIMIT = 200_000
+
 
 class View:
     """Series by slot, what is known of them, and the events that led there.
@@ -284,6 +284,7 @@ class View:
             self.fault = InvalidArgument(
                 f"over {LIMIT:,} series are selected; split the selector into several streams", field="selector"
             )
+            self.ring.wake()
 
     def _start_over(self) -> None:
         """Give all slots out anew."""

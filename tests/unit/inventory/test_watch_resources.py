@@ -4,6 +4,7 @@ from novacron.cloud.v1 import common_pb2, compute_pb2, operations_pb2, provider_
 from novacron_providers.contract import Call
 from novacron_providers.contract.errors import InvalidArgument, NotFound
 
+from tests.feeds import flat
 from tests.unit.inventory.watchlab import INSTANCE, PROVIDER, RUNNING, STOPPED, WatchedCloud, WatchLab
 from tests.unit.telemetry.lab import stream_request
 from tests.unit.telemetry.reader import Reader
@@ -154,7 +155,7 @@ async def test_watchers_share_lists_with_each_other_and_with_metrics(lab: WatchL
     cloud.start("b", "west")
     watchers = [await lab.synced(principal=f"user-{n % 3}") for n in range(20)]
     watchers.append(await lab.synced(parent="providers/toy", filter='state = "RUNNING"', types=[INSTANCE]))
-    reader = Reader(lab.telemetry.stream_metrics(stream_request(), Call(principal="ada", clock=lab.clock)))
+    reader = Reader(flat(lab.telemetry.stream_metrics(stream_request(), Call(principal="ada", clock=lab.clock))))
     await lab.clock.advance(30)
     watchers.append(await lab.synced(regions=["east"], types=[INSTANCE]))
     minutes = 10

@@ -8,9 +8,11 @@ from novacron.cloud.v1 import metrics_pb2, metrics_service_pb2, streams_pb2
 from novacron_providers.contract import Call
 from novacron_server.inventory.fleet import Fleet
 from novacron_server.inventory.recent import Recent
+from novacron_server.streams import Feed
 from novacron_server.telemetry.service import Telemetry
 
 from tests.clock import ManualClock
+from tests.feeds import flat
 from tests.unit.telemetry.reader import Reader
 from tests.unit.telemetry.toycloud import ToyCloud, ToyProviders
 
@@ -28,9 +30,12 @@ class Lab:
         self.call = Call(principal="ada", clock=self.clock)
         self._readers: list[Reader] = []
 
-    def responses(self, **fields: Any) -> AsyncGenerator[bytes, None]:
+    def stream(self, **fields: Any) -> AsyncGenerator[bytes | Feed, None]:
         call = fields.pop("call", self.call)
         return self.telemetry.stream_metrics(stream_request(**fields), call)
+
+    def responses(self, **fields: Any) -> AsyncGenerator[bytes, None]:
+        return flat(self.stream(**fields))
 
     def open(self, **fields: Any) -> Reader:
         """Start to read a stream; nothing came yet."""

@@ -5,20 +5,24 @@ import gc
 import tracemalloc
 from collections.abc import AsyncGenerator
 
+from novacron_server.streams import Feed
+
+from tests.feeds import Outlet
 from tests.unit.telemetry.lab import Lab
 
 READERS = 200
 
 
-async def follow(responses: AsyncGenerator[bytes, None]) -> None:
-    async for _ in responses:
-        pass
+async def follow(stream: AsyncGenerator[bytes | Feed, None]) -> None:
+    async for message in stream:
+        if not isinstance(message, bytes):
+            await message.into(Outlet())
 
 
 async def come_and_go(lab: Lab) -> tuple[int, int]:
     """Memory that readers add while they are there, and after they left."""
     before = tracemalloc.get_traced_memory()[0]
-    tasks = [asyncio.create_task(follow(lab.responses())) for _ in range(READERS)]
+    tasks = [asyncio.create_task(follow(lab.stream())) for _ in range(READERS)]
     await lab.clock.settle()
     gc.collect()
     held = tracemalloc.get_traced_memory()[0] - before
