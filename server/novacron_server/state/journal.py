@@ -34,8 +34,7 @@ def begin(connection: Connection, intent: Intent, owner: str, lease: float) -> b
 
     Raises RequestIdReused, Busy.
     """
-    values = {name: getattr(intent, name) for name in Intent.__slots__}
-    values |= {"owner": owner, "lease": lease, "position": _next_position(connection)}
+    values = intent._asdict() | {"owner": owner, "lease": lease, "position": _next_position(connection)}
     # What stood in the way may end before it is looked at; then nothing does.
     while not connection.rows(
         """

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(NamedTuple):
     """An operation that was asked for and is not written yet.
 
     Attributes:
@@ -63,8 +62,7 @@ class Claimed:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """An operation as it is to be shown, with what was added since the last one.
 
     Attributes:

@@ -7,13 +7,12 @@ or was when the process died; that of an operation gets its outcome when the ope
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from novacron_server.state.connection import Connection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutation:
+class Mutation(NamedTuple):
     """A mutation before it is made.
 
     Attributes:
@@ -39,8 +38,7 @@ class Mutation:
     operation: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """A mutation and what came of it.
 
     Attributes:
@@ -63,7 +61,7 @@ def open_record(connection: Connection, mutation: Mutation) -> int:
         values (:principal, :peer, :method, :resource, :request_id, :digest, :request, :began, :operation, '[]')
         returning id
         """,
-        **{name: getattr(mutation, name) for name in Mutation.__slots__},
+        **mutation._asdict(),
     )
     id_: int = made.id
     return id_
@@ -126,7 +124,7 @@ def find_records(
     )
     return [
         Record(
-            mutation=Mutation(**{name: getattr(row, name) for name in Mutation.__slots__}),
+            mutation=Mutation(**{name: getattr(row, name) for name in Mutation._fields}),
             ended=row.ended,
             outcome=row.outcome,
             targets=json.loads(row.targets),
