@@ -47,8 +47,9 @@ proto: setup ## Format the contract and generate its stubs
 	@.venv/bin/python -m tools.stubs
 	@.venv/bin/python -m tools.calls
 
-docs: setup ## Write the tables of docs/ from the adapters
+docs: setup ## Write the tables of docs/ from the adapters, and the schema of new databases
 	@.venv/bin/python -m tools.docs
+	@.venv/bin/python -m tools.schema
 
 bench: setup ## Measure the ratios that the design promises
 	@.venv/bin/python -m tests.bench $(ARGS)

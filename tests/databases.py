@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from novacron_server.state.schema import migrate
-from novacron_server.state.tables import database as database_table
+from novacron_server.state.connection import Connection
+from novacron_server.state.dialect import dialect_of
+from novacron_server.state.schema import opened
 from novacron_server.state.tables import metadata
-from sqlalchemy import column, create_engine, delete, func, make_url, select, text
+from sqlalchemy import make_url
 
 _names = itertools.count()
 
@@ -48,28 +49,25 @@ def _shared() -> str:
     """URL of the database that tests use one after the other: emptying it is much quicker than making one."""
     with psycopg.connect(_server(), autocommit=True) as connection:
         connection.execute("create database shared")
-    engine = create_engine(_url("shared"))
-    with engine.begin() as tables:
-        migrate(tables)
-    engine.dispose()
+    opened(dialect_of(_url("shared")))[0].close()
     return _url("shared")
 
 
 def _postgresql() -> Iterator[str]:
     url = _shared()
     yield url
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        # What a killed process left behind may still hold a lock.
-        connection.execute(
-            select(func.pg_terminate_backend(column("pid")))
-            .select_from(text("pg_stat_activity"))
-            .where(text("datname = current_database() and pid <> pg_backend_pid()"))
-        )
-        for table in reversed(metadata.sorted_tables):
-            if table is not database_table:
-                connection.execute(delete(table))
-    engine.dispose()
+    connection = Connection(dialect_of(url))
+    # What a killed process left behind may still hold a lock.
+    connection.rows(
+        """
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()
+        """
+    )
+    for table in reversed(metadata.sorted_tables):
+        if table.name != "database":
+            connection.change(f"delete from {table.name}")
+    connection.close()
 
 
 @pytest.fixture

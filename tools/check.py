@@ -54,6 +54,7 @@ CHECKS: dict[str, Callable[[], Verdict]] = {
     "stubs": stubs,
     "calls": lambda: run("python", "-m", "tools.calls", "--check"),
     "docs": lambda: run("python", "-m", "tools.docs", "--check"),
+    "schema": lambda: run("python", "-m", "tools.schema", "--check"),
     "ruff": lambda: run("ruff", "check", "--quiet", "."),
     "format": lambda: run("ruff", "format", "--check", "."),
     "mypy": mypy,

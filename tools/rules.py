@@ -10,7 +10,8 @@ LIMIT = 500
 FOLDERS = ("clients", "providers", "server", "sandbox", "tests", "tools")
 GENERATED = "clients/python/novacron/*"
 # Modules (and all below them) that only some files may import: an SDK costs hundreds of milliseconds and blocks, so
-# it is reached through one file of each adapter; SQL has one home. Tests and the sandbox may look behind the curtain.
+# it is reached through one file of each adapter; SQL has one home, where SQLAlchemy only defines and migrates. Tests
+# and the sandbox may look behind the curtain.
 ONLY_IN: dict[tuple[str, ...], tuple[str, ...]] = {
     ("boto3", "botocore", "azure", "msrest", "google.auth", "google.cloud"): (
         "providers/novacron_providers/*/client.py",
@@ -18,7 +19,14 @@ ONLY_IN: dict[tuple[str, ...], tuple[str, ...]] = {
         "tests/*",
     ),
     ("moto", "flask", "werkzeug"): ("sandbox/*", "tests/*"),
-    ("sqlalchemy", "alembic", "sqlite3", "psycopg"): ("server/novacron_server/state/*", "tests/*"),
+    ("sqlite3", "psycopg"): ("server/novacron_server/state/*", "tests/*"),
+    ("sqlalchemy", "alembic"): (
+        "server/novacron_server/state/tables.py",
+        "server/novacron_server/state/upgrade.py",
+        "server/novacron_server/state/migrations/*",
+        "tests/*",
+        "tools/schema.py",
+    ),
 }
 
 

@@ -82,11 +82,11 @@ async def test_a_change_that_cannot_be_recorded_is_not_made(sandbox: Sandbox, tm
     async with App(await configured(tmp_path)) as app:
         dispatch = app._door._dispatch
         rpc = dispatch.rpcs["ProviderService/RegisterProvider"]
-        await app._store.write(lambda connection: connection.exec_driver_sql("alter table record rename to lost"))
+        await app._store.write(lambda connection: connection.change("alter table record rename to lost"))
         request = registration(sandbox).SerializeToString()
         with pytest.raises(Exception, match="no such table: record"):
             await dispatch.unary(rpc, request, Call(), {})
         assert app._providers.names() == []
-        await app._store.write(lambda connection: connection.exec_driver_sql("alter table lost rename to record"))
+        await app._store.write(lambda connection: connection.change("alter table lost rename to record"))
         await dispatch.unary(rpc, request, Call(), {})
         assert app._providers.names() == ["aws"]

@@ -4,27 +4,23 @@ The journal is the state: an operation is a row with an owner and a lease, a fin
 operation is run again from its begin by whoever owns it, and finished steps answer from their rows.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import structlog
 from novacron_providers.contract.clock import Clock
 
 from novacron_server.operations.failpoint import failpoint
 from novacron_server.state import journal
+from novacron_server.state.connection import Connection
 from novacron_server.state.errors import StoreUnavailable
 from novacron_server.state.journal import Claimed, Intent, Outcome
 from novacron_server.state.records import forget_records
 from novacron_server.state.store import Store
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
 _logger: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.operations")
 

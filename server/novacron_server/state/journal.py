@@ -6,128 +6,27 @@ Those that name an `owner` change nothing unless that process still owns the ope
 which lost its lease, and does not know it, runs into.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 from novacron_providers.contract.errors import Busy
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, true, tuple_, update
 
-from novacron_server.state.dialect import insert_new, now
+from novacron_server.state.connection import Connection
+from novacron_server.state.operation import Changed as Changed
+from novacron_server.state.operation import Claimed as Claimed
+from novacron_server.state.operation import Intent as Intent
+from novacron_server.state.operation import Listed as Listed
+from novacron_server.state.operation import Outcome as Outcome
+from novacron_server.state.operation import Page as Page
+from novacron_server.state.operation import Snapshot as Snapshot
 from novacron_server.state.records import Mutation, close_operation, open_record
 from novacron_server.state.requests import reused
-from novacron_server.state.tables import database, line, operation, step, target
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """An operation that was asked for and is not written yet.
-
-    Attributes:
-        id: Hex, from the principal and the request_id.
-        digest: Of the method and the parameters: equal for equal requests.
-        request_id: The caller's, or one that the server made.
-        peer: Where the caller connected from.
-        resource: Name of what the request is about.
-        public: The request without its secrets.
-        holds: Name of the resource that no other operation may touch meanwhile; None for none.
-        body: An Operation message.
-        created: Seconds since 1970.
-    """
-
-    id: str
-    provider: str
-    principal: str
-    request_id: str
-    method: str
-    digest: bytes
-    request: bytes
-    public: bytes
-    peer: str
-    resource: str
-    holds: str | None
-    body: bytes
-    state: int
-    created: float
-
-
-class Outcome(NamedTuple):
-    """How a step ended: the text that it gave, or a google.rpc.Status when it failed."""
-
-    failed: bool
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """An operation that this process may run.
-
-    Attributes:
-        cancel: Whether it was asked to stop.
-        begun: Names of its steps that may have been sent, and have no outcome.
-        outcomes: Of its finished steps, by name.
-    """
-
-    id: str
-    method: str
-    request: bytes
-    body: bytes
-    cancel: bool = False
-    begun: set[str] = field(default_factory=set)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """An operation as it is to be shown, with what was added since the last one.
-
-    Attributes:
-        targets: Names of its targets; None when they are as they were.
-        lines: (key, OperationLogEntry) of its log; the key is None for a line that is always news.
-        ended: Seconds since 1970; None while it is not done.
-        outcome: A google.rpc.Status: why it ended as it did.
-    """
-
-    id: str
-    body: bytes
-    state: int
-    revision: int
-    targets: Sequence[str] | None = None
-    lines: Sequence[tuple[str | None, bytes]] = ()
-    ended: float | None = None
-    outcome: bytes = b""
-
-
-class Page(NamedTuple):
-    """Which operations to list.
-
-    Attributes:
-        provider: Id; empty for all.
-        conditions: (column, equal, value); a column of the operation, or "target" for the name of one of its targets.
-        after: (created, id) of the last one of the page before.
-        size: At most this many.
-    """
-
-    provider: str
-    conditions: Sequence[tuple[str, bool, str | int]]
-    after: tuple[float, str] | None
-    size: int
-
-
-class Listed(NamedTuple):
-    """An operation of a page."""
-
-    id: str
-    created: float
-    body: bytes
-
-
-class Changed(NamedTuple):
-    """An operation that changed: where that was, whether it meets the conditions now, and how it is."""
-
-    position: int
-    meets: bool
-    body: bytes
+# Columns of an operation that a page can be narrowed by.
+_FILTERED = frozenset({"state", "done", "method", "principal", "request_id"})
+# What is kept of an operation that is done.
+_END = ", done = true, ended = :ended, request = :nothing, holds = null, owner = '', lease = null"
 
 
 def begin(connection: Connection, intent: Intent, owner: str, lease: float) -> bytes | None:
@@ -135,26 +34,20 @@ def begin(connection: Connection, intent: Intent, owner: str, lease: float) -> b
 
     Raises RequestIdReused, Busy.
     """
-    row = {
-        "id": intent.id,
-        "provider": intent.provider,
-        "principal": intent.principal,
-        "request_id": intent.request_id,
-        "method": intent.method,
-        "digest": intent.digest,
-        "request": intent.request,
-        "body": intent.body,
-        "state": intent.state,
-        "done": False,
-        "cancel": False,
-        "holds": intent.holds,
-        "owner": owner,
-        "lease": now() + lease,
-        "created": intent.created,
-        "position": _next_position(connection),
-    }
+    values = intent._asdict() | {"owner": owner, "lease": lease, "position": _next_position(connection)}
     # What stood in the way may end before it is looked at; then nothing does.
-    while not insert_new(connection, operation, [row]):
+    while not connection.rows(
+        """
+        insert into operation (
+            id, provider, principal, request_id, method, digest, request, body, state, done, cancel, holds, owner,
+            lease, created, position
+        ) values (
+            :id, :provider, :principal, :request_id, :method, :digest, :request, :body, :state, false, false, :holds,
+            :owner, now() + :lease, :created, :position
+        ) on conflict do nothing returning id
+        """,
+        **values,
+    ):
         if (body := clash(connection, intent)) is not None:
             return body
     open_record(
@@ -179,18 +72,15 @@ def clash(connection: Connection, intent: Intent) -> bytes | None:
 
     Raises RequestIdReused when its request_id came with another request, Busy when another one holds its resource.
     """
-    same = connection.execute(
-        select(operation.c.digest, operation.c.body).where(operation.c.id == intent.id)
-    ).one_or_none()
+    same = connection.row("select digest, body from operation where id = :id", id=intent.id)
     if same is not None:
         if same.digest != intent.digest:
             raise reused(intent.request_id)
-        return bytes(same.body)
+        body: bytes = same.body
+        return body
     if intent.holds is None:
         return None
-    other = connection.execute(
-        select(operation.c.id, operation.c.provider, operation.c.method).where(operation.c.holds == intent.holds)
-    ).one_or_none()
+    other = connection.row("select id, provider, method from operation where holds = :holds", holds=intent.holds)
     if other is not None:
         name = f"providers/{other.provider}/operations/{other.id}"
         raise Busy(
@@ -203,52 +93,67 @@ def clash(connection: Connection, intent: Intent) -> bytes | None:
 
 def renew(connection: Connection, owner: str, lease: float) -> dict[str, bool]:
     """Extend the leases of an owner; gives the operations it still owns, and whether each was asked to stop."""
-    rows = connection.execute(
-        update(operation)
-        .where(operation.c.owner == owner, operation.c.lease.is_not(None))
-        .values(lease=now() + lease)
-        .returning(operation.c.id, operation.c.cancel)
+    found = connection.rows(
+        """
+        update operation set lease = now() + :lease where owner = :owner and lease is not null
+        returning id, cancel
+        """,
+        owner=owner,
+        lease=lease,
     )
-    return {row.id: row.cancel for row in rows}
+    return {row.id: bool(row.cancel) for row in found}
 
 
 def adopt(connection: Connection, owner: str, lease: float, *, everything: bool = False) -> list[str]:
     """Take over the operations whose lease has ended, or `everything` that is not done; gives their ids."""
-    free = operation.c.lease.is_not(None) if everything else operation.c.lease < now()
-    taken = update(operation).where(free, operation.c.owner != owner).values(owner=owner, lease=now() + lease)
-    return list(connection.scalars(taken.returning(operation.c.id)))
+    free = "lease is not null" if everything else "lease < now()"
+    taken = connection.rows(
+        f"update operation set owner = :owner, lease = now() + :lease where {free} and owner <> :owner returning id",
+        owner=owner,
+        lease=lease,
+    )
+    return [row.id for row in taken]
 
 
 def release(connection: Connection, owner: str) -> None:
     """End the leases of an owner that stops, so that others need not wait for their end."""
-    connection.execute(
-        update(operation).where(operation.c.owner == owner, operation.c.lease.is_not(None)).values(owner="", lease=0.0)
+    connection.change(
+        "update operation set owner = '', lease = 0 where owner = :owner and lease is not null", owner=owner
     )
 
 
 def load(connection: Connection, owner: str, ids: Sequence[str]) -> list[Claimed]:
     """What is needed to run operations, oldest first; without those that are done or have another owner by now."""
+    asked = json.dumps(list(ids))
     outcomes: dict[str, dict[str, Outcome]] = {}
     begun: dict[str, set[str]] = {}
-    for row in connection.execute(select(step).where(step.c.operation.in_(ids))):
+    for row in connection.rows(
+        "select operation, name, failed, outcome from operation_step where operation in (each(:ids))", ids=asked
+    ):
         if row.outcome is None:
             begun.setdefault(row.operation, set()).add(row.name)
         else:
-            outcomes.setdefault(row.operation, {})[row.name] = Outcome(row.failed, bytes(row.outcome))
+            outcomes.setdefault(row.operation, {})[row.name] = Outcome(bool(row.failed), row.outcome)
     # Nobody owns what is done, and an owner is never empty.
-    mine = operation.c.id.in_(ids) & (operation.c.owner == owner)
-    found = select(operation).where(mine).order_by(operation.c.created, operation.c.id)
+    found = connection.rows(
+        """
+        select id, method, request, body, cancel from operation where id in (each(:ids)) and owner = :owner
+        order by created, id
+        """,
+        ids=asked,
+        owner=owner,
+    )
     return [
         Claimed(
             id=row.id,
             method=row.method,
-            request=bytes(row.request),
-            body=bytes(row.body),
-            cancel=row.cancel,
+            request=row.request,
+            body=row.body,
+            cancel=bool(row.cancel),
             begun=begun.get(row.id, set()),
             outcomes=outcomes.get(row.id, {}),
         )
-        for row in connection.execute(found)
+        for row in found
     ]
 
 
@@ -256,7 +161,11 @@ def begin_step(connection: Connection, owner: str, id_: str, name: str) -> bool:
     """Note that a step may have been sent from now on. False when the owner is another."""
     if not _owns(connection, owner, id_):
         return False
-    insert_new(connection, step, [{"operation": id_, "name": name, "failed": False, "outcome": None}])
+    connection.change(
+        "insert into operation_step (operation, name, failed) values (:operation, :name, false) on conflict do nothing",
+        operation=id_,
+        name=name,
+    )
     return True
 
 
@@ -264,82 +173,121 @@ def keep(connection: Connection, owner: str, id_: str, name: str, outcome: Outco
     """Keep the outcome of a step and give what is kept: of two the first one. None when the owner is another."""
     if not _owns(connection, owner, id_):
         return None
-    row = {"operation": id_, "name": name, "failed": outcome.failed, "outcome": outcome.data}
-    if insert_new(connection, step, [row]):
+    if connection.rows(
+        """
+        insert into operation_step (operation, name, failed, outcome) values (:operation, :name, :failed, :outcome)
+        on conflict (operation, name) do update set failed = excluded.failed, outcome = excluded.outcome
+        where operation_step.outcome is null returning name
+        """,
+        operation=id_,
+        name=name,
+        failed=outcome.failed,
+        outcome=outcome.data,
+    ):
         return outcome
-    this = (step.c.operation == id_) & (step.c.name == name)
-    if connection.execute(update(step).where(this, step.c.outcome.is_(None)).values(row)).rowcount:
-        return outcome
-    kept = connection.execute(select(step).where(this)).one()
-    return Outcome(kept.failed, bytes(kept.outcome))
+    kept = connection.row(
+        "select failed, outcome from operation_step where operation = :operation and name = :name",
+        operation=id_,
+        name=name,
+    )
+    return Outcome(bool(kept.failed), kept.outcome)
 
 
 def save(connection: Connection, owner: str, shown: Snapshot) -> bool:
     """Keep what is shown of an operation; with `ended` it is done. False when the owner is another."""
-    values: dict[str, object] = {"body": shown.body, "state": shown.state, "position": _next_position(connection)}
-    if shown.ended is not None:
-        values |= {"done": True, "ended": shown.ended, "request": b"", "holds": None, "owner": "", "lease": None}
-    mine = (operation.c.id == shown.id) & (operation.c.owner == owner)
-    if not connection.execute(update(operation).where(mine).values(values)).rowcount:
+    end = "" if shown.ended is None else _END
+    if not connection.change(
+        f"""
+        update operation set body = :body, state = :state, position = :position{end}
+        where id = :id and owner = :owner
+        """,
+        id=shown.id,
+        owner=owner,
+        body=shown.body,
+        state=shown.state,
+        position=_next_position(connection),
+        ended=shown.ended,
+        nothing=b"",
+    ):
         return False
     if shown.targets is not None:
-        connection.execute(delete(target).where(target.c.operation == shown.id))
-        insert_new(connection, target, [{"operation": shown.id, "name": name} for name in shown.targets])
-    insert_new(
-        connection,
-        line,
-        [{"operation": shown.id, "revision": shown.revision, "key": key, "entry": entry} for key, entry in shown.lines],
-    )
+        connection.change("delete from operation_target where operation = :id", id=shown.id)
+    for name in shown.targets or ():
+        connection.change(
+            "insert into operation_target (operation, name) values (:id, :name) on conflict do nothing",
+            id=shown.id,
+            name=name,
+        )
+    for key, entry in shown.lines:
+        connection.change(
+            """
+            insert into operation_line (operation, revision, key, entry) values (:id, :revision, :key, :entry)
+            on conflict do nothing
+            """,
+            id=shown.id,
+            revision=shown.revision,
+            key=key,
+            entry=entry,
+        )
     if shown.ended is not None:
-        connection.execute(delete(step).where(step.c.operation == shown.id))
-        kept = connection.scalars(select(target.c.name).where(target.c.operation == shown.id).order_by(target.c.name))
-        close_operation(connection, shown.id, shown.ended, shown.outcome, list(kept))
+        connection.change("delete from operation_step where operation = :id", id=shown.id)
+        kept = connection.rows("select name from operation_target where operation = :id order by name", id=shown.id)
+        close_operation(connection, shown.id, shown.ended, shown.outcome, [row.name for row in kept])
     return True
 
 
 def ask_cancel(connection: Connection, id_: str) -> None:
     """Note that an operation is to stop; nothing happens to one that is done."""
-    connection.execute(
-        update(operation).where(operation.c.id == id_, operation.c.lease.is_not(None)).values(cancel=True)
-    )
+    connection.change("update operation set cancel = true where id = :id and lease is not null", id=id_)
 
 
 def body_of(connection: Connection, provider: str, id_: str) -> bytes | None:
     """An Operation message; None when it is not known."""
-    found = select(operation.c.body).where(operation.c.id == id_, operation.c.provider == provider)
-    body = connection.execute(found).scalar_one_or_none()
-    return None if body is None else bytes(body)
+    found = connection.row(
+        "select body from operation where id = :id and provider = :provider", id=id_, provider=provider
+    )
+    return None if found is None else found.body
 
 
 def lines(
     connection: Connection, id_: str, after: int, until: int, position: int, limit: int
 ) -> list[tuple[int, bytes]]:
     """(id, OperationLogEntry) of the lines shown after one revision and until another, behind a line's id."""
-    found = (
-        select(line.c.id, line.c.entry)
-        .where(line.c.operation == id_, line.c.revision > after, line.c.revision <= until, line.c.id > position)
-        .order_by(line.c.id)
-        .limit(limit)
+    found = connection.rows(
+        """
+        select id, entry from operation_line
+        where operation = :operation and revision > :after and revision <= :until and id > :position
+        order by id limit :limit
+        """,
+        operation=id_,
+        after=after,
+        until=until,
+        position=position,
+        limit=limit,
     )
-    return [(row.id, bytes(row.entry)) for row in connection.execute(found)]
+    return [(row.id, row.entry) for row in found]
 
 
 def page(connection: Connection, asked: Page) -> list[Listed]:
     """One page of operations, newest first."""
-    found = select(operation.c.id, operation.c.created, operation.c.body)
+    where, values = _meets(asked.conditions)
     if asked.provider:
-        found = found.where(operation.c.provider == asked.provider)
-    for column, equal, value in asked.conditions:
-        found = found.where(_condition(column, equal, value))
+        where += " and provider = :provider"
     if asked.after is not None:
-        found = found.where(tuple_(operation.c.created, operation.c.id) < tuple_(*asked.after))
-    found = found.order_by(operation.c.created.desc(), operation.c.id.desc()).limit(asked.size)
-    return [Listed(row.id, row.created, bytes(row.body)) for row in connection.execute(found)]
+        where += " and (created, id) < (:created, :id)"
+        values |= {"created": asked.after[0], "id": asked.after[1]}
+    found = connection.rows(
+        f"select id, created, body from operation where {where} order by created desc, id desc limit :size",
+        provider=asked.provider,
+        size=asked.size,
+        **values,
+    )
+    return [Listed(*row) for row in found]
 
 
 def position(connection: Connection) -> tuple[int, int]:
     """Position of the newest change, and the greatest one of an operation that was forgotten."""
-    row = connection.execute(select(database.c.position, database.c.forgotten)).one()
+    row = connection.row("select position, forgotten from database")
     return row.position, row.forgotten
 
 
@@ -348,46 +296,58 @@ def changes(connection: Connection, asked: Page, after: int, *, active: bool) ->
 
     Those that do not meet the conditions are told too, unless `active`, which leaves out what is done as well.
     """
-    conditions = [_condition(*condition) for condition in asked.conditions]
-    meets = and_(true(), *conditions)
-    found = select(operation.c.position, meets.label("meets"), operation.c.body).where(operation.c.position > after)
+    meets, values = _meets(asked.conditions)
+    where = "position > :after"
     if asked.provider:
-        found = found.where(operation.c.provider == asked.provider)
+        where += " and provider = :provider"
     if active:
-        found = found.where(operation.c.lease.is_not(None), meets)
-    rows = connection.execute(found.order_by(operation.c.position).limit(asked.size))
-    return [Changed(row.position, bool(row.meets), bytes(row.body)) for row in rows]
+        where += f" and lease is not null and {meets}"
+    found = connection.rows(
+        f"select position, {meets} as meets, body from operation where {where} order by position limit :size",
+        after=after,
+        provider=asked.provider,
+        size=asked.size,
+        **values,
+    )
+    return [Changed(row.position, bool(row.meets), row.body) for row in found]
 
 
 def count_active(connection: Connection, provider: str) -> int:
     """How many operations of a provider are not done."""
-    found = select(func.count()).where(operation.c.provider == provider, operation.c.lease.is_not(None))
-    return connection.execute(found).scalar_one()
+    number: int = connection.row(
+        "select count(*) as number from operation where provider = :provider and lease is not null", provider=provider
+    ).number
+    return number
 
 
 def forget(connection: Connection, before: float) -> int:
     """Forget the operations that ended before a time, and return how many those were."""
-    old = operation.c.ended < before
-    newest = connection.execute(select(func.max(operation.c.position)).where(old)).scalar_one()
+    newest = connection.row("select max(position) as newest from operation where ended < :before", before=before).newest
     if newest is None:
         return 0
-    connection.execute(update(database).where(database.c.forgotten < newest).values(forgotten=newest))
-    return connection.execute(delete(operation).where(old)).rowcount
+    connection.change("update database set forgotten = :newest where forgotten < :newest", newest=newest)
+    return connection.change("delete from operation where ended < :before", before=before)
 
 
 def _next_position(connection: Connection) -> int:
-    step_on = update(database).values(position=database.c.position + 1).returning(database.c.position)
-    found: int = connection.execute(step_on).scalar_one()
+    found: int = connection.row("update database set position = position + 1 returning position").position
     return found
 
 
 def _owns(connection: Connection, owner: str, id_: str) -> bool:
     """Whether an operation has this owner; nobody can take it over before the transaction ends."""
-    found = select(operation.c.id).where(operation.c.id == id_, operation.c.owner == owner)
-    return connection.execute(found).one_or_none() is not None
+    return connection.row("select id from operation where id = :id and owner = :owner", id=id_, owner=owner) is not None
 
 
-def _condition(column: str, equal: bool, value: str | int) -> ColumnElement[bool]:
-    if column == "target":
-        return operation.c.id.in_(select(target.c.operation).where(target.c.name == value))
-    return operation.c[column] == value if equal else operation.c[column] != value
+def _meets(conditions: Sequence[tuple[str, bool, str | int]]) -> tuple[str, dict[str, Any]]:
+    """The conditions of a page as SQL, and the values that this names."""
+    terms, values = ["true"], {}
+    for number, (column, equal, value) in enumerate(conditions):
+        values[f"value{number}"] = value
+        if column == "target":
+            terms.append(f"id in (select operation from operation_target where name = :value{number})")
+        elif column in _FILTERED:
+            terms.append(f"{column} {'=' if equal else '<>'} :value{number}")
+        else:
+            raise ValueError(f"operations are not filtered by {column!r}")
+    return " and ".join(terms), values

@@ -1,12 +1,22 @@
 """Registered providers, as they are stored."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from novacron_providers.contract.errors import EtagMismatch
-from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from novacron_server.state.connection import Connection
 from novacron_server.state.store import Store
-from novacron_server.state.tables import provider
+
+_REPLACE = """
+    update provider
+    set kind = :kind, display_name = :display_name, config = :config, auth = :auth, is_default = :is_default,
+        version = :version, origin = :origin, created = :create_time
+    where id = :id
+"""
+_ADD = """
+    insert into provider (id, kind, display_name, config, auth, is_default, version, origin, created)
+    values (:id, :kind, :display_name, :config, :auth, :is_default, :version, :origin, :create_time)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,13 @@ async def all_providers(store: Store) -> list[ProviderRow]:
     """Every provider, by id."""
 
     def work(connection: Connection) -> list[ProviderRow]:
-        return [_row(found) for found in connection.execute(select(provider).order_by(provider.c.id))]
+        found = connection.rows(
+            """
+            select id, kind, display_name, config, auth, is_default, version, origin, created as create_time
+            from provider order by id
+            """
+        )
+        return [ProviderRow(**{**row._asdict(), "is_default": bool(row.is_default)}) for row in found]
 
     return await store.read(work)
 
@@ -50,29 +66,17 @@ async def put_provider(store: Store, row: ProviderRow, expected_version: int | N
 
     With `expected_version` only if the stored one has that version; raises EtagMismatch when it has another or is gone.
     """
-    values = {
-        "kind": row.kind,
-        "display_name": row.display_name,
-        "config": row.config,
-        "auth": row.auth,
-        "is_default": row.is_default,
-        "version": row.version,
-        "origin": row.origin,
-        "created": row.create_time,
-    }
+    values = asdict(row)
 
     def work(connection: Connection) -> None:
-        change = update(provider).where(provider.c.id == row.id).values(values)
         if expected_version is not None:
-            change = change.where(provider.c.version == expected_version)
-        if connection.execute(change).rowcount:
-            return
-        if expected_version is not None:
-            raise EtagMismatch(
-                f"provider {row.id!r} was changed or removed meanwhile; read it, merge, repeat",
-                resource=f"providers/{row.id}",
-            )
-        connection.execute(insert(provider).values(id=row.id, **values))
+            if not connection.change(f"{_REPLACE} and version = :expected", expected=expected_version, **values):
+                raise EtagMismatch(
+                    f"provider {row.id!r} was changed or removed meanwhile; read it, merge, repeat",
+                    resource=f"providers/{row.id}",
+                )
+        elif not connection.change(_REPLACE, **values):
+            connection.change(_ADD, **values)
 
     await store.write(work)
 
@@ -81,11 +85,6 @@ async def delete_provider(store: Store, name: str) -> bool:
     """Forget a provider and its credentials; whether it was there."""
 
     def work(connection: Connection) -> bool:
-        return bool(connection.execute(delete(provider).where(provider.c.id == name)).rowcount)
+        return bool(connection.change("delete from provider where id = :id", id=name))
 
     return await store.write(work)
-
-
-def _row(found: Row[tuple[object, ...]]) -> ProviderRow:
-    values = dict(found._mapping)
-    return ProviderRow(create_time=values.pop("created"), **values)

@@ -7,15 +7,12 @@ or was when the process died; that of an operation gets its outcome when the ope
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
-
-from novacron_server.state.tables import record
+from novacron_server.state.connection import Connection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutation:
+class Mutation(NamedTuple):
     """A mutation before it is made.
 
     Attributes:
@@ -41,8 +38,7 @@ class Mutation:
     operation: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """A mutation and what came of it.
 
     Attributes:
@@ -59,15 +55,23 @@ class Record:
 
 def open_record(connection: Connection, mutation: Mutation) -> int:
     """Write a mutation down, before its first effect; gives the record's id."""
-    row = {field: getattr(mutation, field) for field in Mutation.__slots__}
-    made = connection.execute(insert(record).values(**row, targets="[]").returning(record.c.id))
-    id_: int = made.scalar_one()
+    made = connection.row(
+        """
+        insert into record (principal, peer, method, resource, request_id, digest, request, began, operation, targets)
+        values (:principal, :peer, :method, :resource, :request_id, :digest, :request, :began, :operation, '[]')
+        returning id
+        """,
+        **mutation._asdict(),
+    )
+    id_: int = made.id
     return id_
 
 
 def close_record(connection: Connection, id_: int, ended: float, outcome: bytes) -> None:
     """Write down what came of a change of the sidecar itself."""
-    connection.execute(update(record).where(record.c.id == id_).values(ended=ended, outcome=outcome))
+    connection.change(
+        "update record set ended = :ended, outcome = :outcome where id = :id", id=id_, ended=ended, outcome=outcome
+    )
 
 
 def close_operation(
@@ -75,9 +79,15 @@ def close_operation(
 ) -> None:
     """Write down what came of an operation."""
     # An operation that was forgotten and begun anew by the same request has more records than this one.
-    open_ = (record.c.operation == operation) & record.c.ended.is_(None)
-    connection.execute(
-        update(record).where(open_).values(ended=ended, outcome=outcome, targets=json.dumps(list(targets)))
+    connection.change(
+        """
+        update record set ended = :ended, outcome = :outcome, targets = :targets
+        where operation = :operation and ended is null
+        """,
+        operation=operation,
+        ended=ended,
+        outcome=outcome,
+        targets=json.dumps(list(targets)),
     )
 
 
@@ -100,21 +110,29 @@ def find_records(
         operation: Only that of the operation with this id; empty for all.
         limit: At most this many.
     """
-    found = select(record).where(record.c.began >= since, record.c.began < until)
-    for column, wanted in ((record.c.principal, principal), (record.c.resource, resource)):
-        if wanted:
-            found = found.where(column == wanted)
-    if operation:
-        found = found.where(record.c.operation == operation)
-    records = []
-    for row in connection.execute(found.order_by(record.c.began, record.c.id).limit(limit)):
-        values = {field: getattr(row, field) for field in Mutation.__slots__}
-        mutation = Mutation(**{**values, "digest": bytes(row.digest), "request": bytes(row.request)})
-        outcome = None if row.outcome is None else bytes(row.outcome)
-        records.append(Record(mutation=mutation, ended=row.ended, outcome=outcome, targets=json.loads(row.targets)))
-    return records
+    wanted = {"principal": principal, "resource": resource, "operation": operation}
+    narrower = "".join(f" and {column} = :{column}" for column, value in wanted.items() if value)
+    found = connection.rows(
+        f"""
+        select principal, peer, method, resource, request_id, digest, request, began, operation, ended, outcome, targets
+        from record where began >= :since and began < :until{narrower} order by began, id limit :limit
+        """,
+        since=since,
+        until=until,
+        limit=limit,
+        **wanted,
+    )
+    return [
+        Record(
+            mutation=Mutation(**{name: getattr(row, name) for name in Mutation._fields}),
+            ended=row.ended,
+            outcome=row.outcome,
+            targets=json.loads(row.targets),
+        )
+        for row in found
+    ]
 
 
 def forget_records(connection: Connection, before: float) -> int:
     """Forget the mutations that began before a time, and return how many those were."""
-    return connection.execute(delete(record).where(record.c.began < before)).rowcount
+    return connection.change("delete from record where began < :before", before=before)

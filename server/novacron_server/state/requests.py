@@ -1,11 +1,11 @@
 """Answers of changes of the sidecar itself, so that a request with the same request_id gets the same answer."""
 
-from novacron_providers.contract.errors import RequestIdReused
-from sqlalchemy import Connection, delete, select
+from typing import Any
 
-from novacron_server.state.dialect import insert_new, now
+from novacron_providers.contract.errors import RequestIdReused
+
+from novacron_server.state.connection import Connection
 from novacron_server.state.store import Store
-from novacron_server.state.tables import answer
 
 # Seconds that an answer is kept.
 KEPT = 24 * 3600.0
@@ -17,35 +17,42 @@ async def recall(store: Store, principal: str, request_id: str, digest: bytes) -
     Raises RequestIdReused when the request_id came from this principal with another digest.
     """
 
-    def work(connection: Connection) -> tuple[bytes, bytes] | None:
-        found = connection.execute(
-            select(answer.c.digest, answer.c.answer).where(
-                answer.c.principal == principal, answer.c.request_id == request_id, answer.c.created > now() - KEPT
-            )
-        ).one_or_none()
-        return None if found is None else (found.digest, found.answer)
+    def work(connection: Connection) -> Any:
+        return connection.row(
+            """
+            select digest, answer from answer
+            where principal = :principal and request_id = :request_id and created > now() - :kept
+            """,
+            principal=principal,
+            request_id=request_id,
+            kept=KEPT,
+        )
 
     kept = await store.read(work)
     if kept is None:
         return None
-    if kept[0] != digest:
+    if kept.digest != digest:
         raise reused(request_id)
-    return kept[1]
+    answer: bytes = kept.answer
+    return answer
 
 
 async def remember(store: Store, principal: str, request_id: str, digest: bytes, response: bytes) -> None:
     """Keep the answer of a request for 24 hours; of two answers the first one."""
 
     def work(connection: Connection) -> None:
-        connection.execute(delete(answer).where(answer.c.created <= now() - KEPT))
-        row = {
-            "principal": principal,
-            "request_id": request_id,
-            "digest": digest,
-            "answer": response,
-            "created": now(),
-        }
-        insert_new(connection, answer, [row])
+        connection.change("delete from answer where created <= now() - :kept", kept=KEPT)
+        connection.change(
+            """
+            insert into answer (principal, request_id, digest, answer, created)
+            values (:principal, :request_id, :digest, :answer, now())
+            on conflict do nothing
+            """,
+            principal=principal,
+            request_id=request_id,
+            digest=digest,
+            answer=response,
+        )
 
     await store.write(work)
 

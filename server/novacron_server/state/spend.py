@@ -2,11 +2,8 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, delete, select, update
-
-from novacron_server.state.dialect import insert_new
+from novacron_server.state.connection import Connection
 from novacron_server.state.store import Store
-from novacron_server.state.tables import spend
 
 
 async def add_spend(store: Store, day: int, more: Mapping[str, int]) -> dict[str, int]:
@@ -16,12 +13,18 @@ async def add_spend(store: Store, day: int, more: Mapping[str, int]) -> dict[str
     """
 
     def work(connection: Connection) -> dict[str, int]:
-        connection.execute(delete(spend).where(spend.c.day < day))
-        insert_new(connection, spend, [{"provider": name, "day": day, "billed": 0} for name in more])
+        connection.change("delete from spend where day < :day", day=day)
         for name, billed in more.items():
-            one = (spend.c.provider == name, spend.c.day == day)
-            connection.execute(update(spend).where(*one).values(billed=spend.c.billed + billed))
-        found = connection.execute(select(spend.c.provider, spend.c.billed).where(spend.c.day == day))
+            connection.change(
+                """
+                insert into spend (provider, day, billed) values (:provider, :day, :billed)
+                on conflict (provider, day) do update set billed = spend.billed + excluded.billed
+                """,
+                provider=name,
+                day=day,
+                billed=billed,
+            )
+        found = connection.rows("select provider, billed from spend where day = :day", day=day)
         return {row.provider: row.billed for row in found}
 
     return await store.write(work)

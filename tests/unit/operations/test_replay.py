@@ -15,8 +15,6 @@ from novacron_providers.contract.errors import (
     from_status,
 )
 from novacron_server.state.store import Store
-from novacron_server.state.tables import operation, step
-from sqlalchemy import func, select
 
 from tests.unit.operations.bed import (
     CANCELLED,
@@ -284,8 +282,8 @@ async def test_what_only_a_recovery_needs_goes_with_the_end(bed: Bed) -> None:
     await bed.seen(name, is_at("launch", SUCCEEDED))
 
     async def stored() -> tuple[bytes, int]:
-        request: bytes = await bed.store.read(lambda c: c.execute(select(operation.c.request)).scalar_one())
-        steps: int = await bed.store.read(lambda c: c.execute(select(func.count()).select_from(step)).scalar_one())
+        request: bytes = await bed.store.read(lambda c: c.row("select request from operation").request)
+        steps: int = await bed.store.read(lambda c: len(c.rows("select name from operation_step")))
         return request, steps
 
     request, steps = await stored()

@@ -1,6 +1,7 @@
 """Starting: the same request is the same operation, a resource is changed by one at a time, a check sends nothing."""
 
 import asyncio
+import threading
 import uuid
 from typing import Any
 
@@ -15,8 +16,6 @@ from novacron_providers.contract.errors import (
     RequestIdReused,
     ShuttingDown,
 )
-from novacron_server.state.tables import operation
-from sqlalchemy import func, select
 
 from tests.unit.operations.bed import (
     ANN,
@@ -37,8 +36,7 @@ from tests.unit.operations.bed import (
 
 
 async def rows(bed: Bed) -> int:
-    count: int = await bed.store.read(lambda c: c.execute(select(func.count()).select_from(operation)).scalar_one())
-    return count
+    return await bed.store.read(lambda connection: len(connection.rows("select id from operation")))
 
 
 async def test_a_start_answers_with_the_operation_as_it_was_written(bed: Bed) -> None:
@@ -140,14 +138,25 @@ async def test_a_resource_is_changed_by_one_operation_at_a_time(bed: Bed) -> Non
     await bed.end((await bed.operations.start(START, stop(), ANN)).name)
 
 
+async def occupied(bed: Bed, until: threading.Event) -> None:
+    """Keep the store from all other work."""
+    await bed.store.read(lambda _: until.wait())
+
+
 async def test_a_caller_that_leaves_stops_nothing(bed: Bed) -> None:
     for turns in range(12):
+        # The store is busy meanwhile, or it may have answered before the caller leaves.
+        left = threading.Event()
+        busy = asyncio.create_task(occupied(bed, left))
+        await asyncio.sleep(0)
         task = asyncio.create_task(bed.create(f"web{turns}"))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
+        left.set()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await busy
     # Whatever was asked of the store before is done when this is answered.
     written = await rows(bed)
     assert written >= 6

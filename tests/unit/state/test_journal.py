@@ -7,11 +7,9 @@ from functools import partial
 import pytest
 from novacron_providers.contract.errors import Busy, RequestIdReused
 from novacron_server.state import journal
-from novacron_server.state.dialect import now
+from novacron_server.state.connection import Connection
 from novacron_server.state.journal import Claimed, Intent, Outcome, Page, Snapshot
 from novacron_server.state.store import Store
-from novacron_server.state.tables import line, operation, step, target
-from sqlalchemy import Connection, Table, func, select
 
 LEASE = 60.0
 INSTANCE = "providers/aws/instances/us-east-1~i-0abc"
@@ -49,9 +47,8 @@ async def keep(store: Store, id_: str, name: str, outcome: Outcome, owner: str =
     return await store.write(partial(journal.keep, owner=owner, id_=id_, name=name, outcome=outcome))
 
 
-async def count(store: Store, table: Table) -> int:
-    found: int = await store.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())
-    return found
+async def count(store: Store, table: str) -> int:
+    return await store.read(lambda connection: len(connection.rows(f"select * from {table}")))
 
 
 def done(id_: str, **more: object) -> Snapshot:
@@ -86,7 +83,7 @@ async def test_only_the_owner_writes(store: Store) -> None:
     await begin(store, intent("a"), owner="me")
     assert not await save(store, done("a"), owner="zombie")
     assert await keep(store, "a", "launch", Outcome(False, b"i-1"), owner="zombie") is None
-    assert await count(store, step) == 0
+    assert await count(store, "operation_step") == 0
     assert await keep(store, "a", "launch", Outcome(False, b"i-1")) == Outcome(False, b"i-1")
     assert await save(store, done("a"))
     # Nobody owns what is done.
@@ -133,10 +130,10 @@ async def test_the_end_takes_along_what_only_a_recovery_needs(store: Store) -> N
     await begin(store, intent("a", request=b"user_data with a password"))
     await keep(store, "a", "launch", Outcome(False, b"i-1"))
     await save(store, done("a"))
-    row = await store.read(lambda connection: connection.execute(select(operation)).one()._mapping)
+    row = await store.read(lambda connection: connection.row("select * from operation")._asdict())
     assert row["request"] == b"" and row["holds"] is None and row["lease"] is None and row["owner"] == ""
     assert row["done"] and row["ended"] == 1_700_000_100.0 and row["body"] == b"the end"
-    assert await count(store, step) == 0
+    assert await count(store, "operation_step") == 0
 
 
 async def test_others_take_over_when_the_lease_has_ended_and_not_before(store: Store) -> None:
@@ -222,7 +219,7 @@ async def test_a_write_waits_for_a_take_over_and_is_refused_then(postgresql: str
     await asyncio.sleep(0.15)
     assert await keep(one, "a", "launch", Outcome(False, b"i-1"), owner="old") is None
     assert await taking == ["a"]
-    assert await count(one, step) == 0
+    assert await count(one, "operation_step") == 0
     await one.close()
     await other.close()
 
@@ -301,9 +298,9 @@ async def test_old_ends_are_forgotten_with_all_that_belongs_to_them(store: Store
     assert await store.read(partial(journal.body_of, provider="aws", id_="young")) == b"the end"
     assert await store.read(partial(journal.body_of, provider="gcp", id_="young")) is None
     assert await store.read(partial(journal.body_of, provider="aws", id_="running")) == b"body of running"
-    assert await count(store, target) == 0 and await count(store, line) == 0
+    assert await count(store, "operation_target") == 0 and await count(store, "operation_line") == 0
 
 
 async def test_the_databases_clock_is_the_time(store: Store) -> None:
-    told: float = await store.read(lambda connection: connection.execute(select(now())).scalar_one())
+    told: float = await store.read(lambda connection: connection.row("select now() as told").told)
     assert abs(told - time.time()) < 5

@@ -31,7 +31,7 @@ PACKAGES = {
     "sandbox/novacron_sandbox": ("sandbox",),
 }
 # Imported only by what says that it needs it.
-OPTIONAL = {"clients/python/novacron_client": {"numpy"}}
+OPTIONAL = {"clients/python/novacron_client": {"numpy"}, "server/novacron_server": {"psycopg"}}
 
 
 @pytest.fixture(scope="module")
