@@ -18,7 +18,8 @@ from novacron_providers.contract.errors import CloudError, ShuttingDown, Throttl
 
 from novacron_server.dispatch import Dispatch
 from novacron_server.doors.connections import hang_up
-from novacron_server.rpc import Kind, Rpc
+from novacron_server.observability import TRACED
+from novacron_server.rpc import Rpc
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.grpc")
 
@@ -111,7 +112,7 @@ class GrpcDoor:
 
     def _handler(self, rpc: Rpc) -> "grpc.RpcMethodHandler[Any, Any]":
         # Requests stay bytes: what cannot be parsed gets a clear error instead of gRPC's own INTERNAL.
-        if rpc.kind is Kind.STREAM:
+        if rpc.is_stream:
             return grpc.unary_stream_rpc_method_handler(self._streaming(rpc), None, _serialized)
         return grpc.unary_unary_rpc_method_handler(self._answering(rpc), None, _serialized)
 
@@ -119,7 +120,7 @@ class GrpcDoor:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> Message | bytes:
             try:
                 self._admit(context)
-                return await self._dispatch.unary(rpc, data, self._call(rpc, context), _metadata(context))
+                return await self._dispatch.unary(rpc, data, self._call(rpc, context), _traced(context))
             except Exception as error:  # noqa: BLE001  # the door is where every error becomes a status
                 raise await _abort(context, rpc, error) from None
 
@@ -129,7 +130,7 @@ class GrpcDoor:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> AsyncIterator[Any]:
             try:
                 self._admit(context)
-                stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context))
+                stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _traced(context))
                 async with stream as messages:
                     async for message in messages:
                         yield message
@@ -158,7 +159,7 @@ class GrpcDoor:
         return Call(
             principal="local",
             # Of a read nothing is put on record, and to ask gRPC for it takes as long as to validate.
-            peer="" if rpc.kind is Kind.READ else context.peer(),
+            peer="" if rpc.is_read else context.peer(),
             method=rpc.path,
             deadline=None if left is None or left > FOREVER else time.monotonic() + left,
             clock=self._clock,
@@ -169,8 +170,9 @@ def _serialized(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _metadata(context: "grpc.aio.ServicerContext[bytes, Message]") -> dict[str, str]:
-    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+def _traced(context: "grpc.aio.ServicerContext[bytes, Message]") -> dict[str, str]:
+    """What the caller's metadata tells of its trace; of all the rest nothing is read."""
+    return {key: str(value) for key, value in context.invocation_metadata() or () if key in TRACED}
 
 
 async def _abort(context: "grpc.aio.ServicerContext[bytes, Message]", rpc: Rpc, error: Exception) -> BaseException:
