@@ -119,7 +119,7 @@ class GrpcDoor:
     def _answering(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[Message | bytes]]:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> Message | bytes:
             try:
-                self._admit(context)
+                self._admit()
                 return await self._dispatch.unary(rpc, data, self._call(rpc, context), _traced(context))
             except Exception as error:  # noqa: BLE001  # the door is where every error becomes a status
                 raise await _abort(context, rpc, error) from None
@@ -129,7 +129,7 @@ class GrpcDoor:
     def _streaming(self, rpc: Rpc) -> Callable[[bytes, Any], AsyncIterator[Message | bytes]]:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Message]") -> AsyncIterator[Any]:
             try:
-                self._admit(context)
+                self._admit()
                 stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _traced(context))
                 async with stream as messages:
                     async for message in messages:
@@ -139,14 +139,18 @@ class GrpcDoor:
 
         return answer
 
-    def _admit(self, context: "grpc.aio.ServicerContext[bytes, Message]") -> None:
+    def _admit(self) -> None:
         """Count a call until its last byte is sent; raises ShuttingDown."""
         self._under_way += 1
-        context.add_done_callback(self._left)  # type: ignore[arg-type]  # the stubs' type is a class, not a protocol
+        # The task of the call ends when its context is done. A callback of the context would make a cycle of all that
+        # gRPC holds of the call, core memory too, which lives until the garbage is collected.
+        task = asyncio.current_task()
+        assert task
+        task.add_done_callback(self._left)
         if self._idle is not None:
             raise ShuttingDown("the server stops; connect anew", retry_after=AGAIN)
 
-    def _left(self, _: "grpc.aio.ServicerContext[bytes, Message]") -> None:
+    def _left(self, _: asyncio.Task[Any]) -> None:
         self._under_way -= 1
         self._note_idle()
 
