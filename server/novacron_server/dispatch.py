@@ -47,6 +47,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.dispatch")
 AREAS: tuple[type[Area], ...] = (Compute, Metrics, CustomMetrics)
 # Seconds for a read without a deadline.
 READ_LIMIT = 30.0
+# Reads that are known to be valid, at most, and the bytes of one, at most.
+VALID, VALID_BYTES = 1_000, 512
 # Of the time left, how much a fan-out keeps for putting the answer together: at least this share and these seconds.
 MARGIN_SHARE, MARGIN = 0.1, 0.2
 
@@ -99,6 +101,7 @@ class Dispatch:
         self._late: dict[str, Late] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._writes: set[asyncio.Task[Message]] = set()
+        self._valid: set[tuple[str, bytes]] = set()
         for path, rpc in self.rpcs.items():
             if late and rpc.attribute in late.answers:
                 self._owners[path] = self._late[path] = late
@@ -164,7 +167,7 @@ class Dispatch:
             request: Any = rpc.request.FromString(data)
         except DecodeError:
             raise InvalidArgument(f"the bytes are no {rpc.request.DESCRIPTOR.full_name}") from None
-        validate(rpc, request)
+        self._validate(rpc, request, data)
         provider = _located(rpc, request)
         if provider == "default":
             provider = self._providers.default()
@@ -176,6 +179,17 @@ class Dispatch:
             # Also where the sidecar itself answers: a list of nothing would hide a mistyped name.
             self._providers.get(provider)
         return request
+
+    def _validate(self, rpc: Rpc, request: Message, data: bytes) -> None:
+        """Validate a request; a read that was found valid is not looked at again, since most are repeated."""
+        # A change may hold secrets, which are not to be kept.
+        if not rpc.is_read or len(data) > VALID_BYTES:
+            validate(rpc, request)
+        elif (rpc.path, data) not in self._valid:
+            validate(rpc, request)
+            if len(self._valid) == VALID:
+                self._valid.clear()
+            self._valid.add((rpc.path, data))
 
     async def _arrival(self, rpc: Rpc) -> None:
         """Wait for what answers; from then on it is asked directly."""

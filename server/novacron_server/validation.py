@@ -55,9 +55,7 @@ def _look(message: Message, prefix: str, found: list[Violation], *, wildcard: bo
 
 
 def _judge(rule: "_Rule", value: Any, path: str, found: list[Violation]) -> None:
-    for check in rule.checks:
-        if wrong := check(value):
-            found.append(Violation(path, wrong))
+    found += [Violation(path, wrong) for check in rule.checks if (wrong := check(value))]
     if rule.is_nested:
         _look(value, path + ".", found, wildcard=False)
 
