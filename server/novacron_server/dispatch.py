@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,7 @@ from novacron_providers.contract.provider import Area
 
 from novacron_server.inventory.providers import Providers
 from novacron_server.inventory.reads import Reads
-from novacron_server.observability import observed
+from novacron_server.observability import Observed
 from novacron_server.operations import Operations
 from novacron_server.rpc import Kind, Rpc, contract
 from novacron_server.security.public import without_secrets
@@ -48,6 +48,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.dispatch")
 AREAS: tuple[type[Area], ...] = (Compute, Metrics, CustomMetrics)
 # Seconds for a read without a deadline.
 READ_LIMIT = 30.0
+# Reads that are known to be valid, at most, and the bytes of one, at most.
+VALID, VALID_BYTES = 1_000, 512
 # Of the time left, how much a fan-out keeps for putting the answer together: at least this share and these seconds.
 MARGIN_SHARE, MARGIN = 0.1, 0.2
 
@@ -100,6 +102,7 @@ class Dispatch:
         self._late: dict[str, Late] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._writes: set[asyncio.Task[Message]] = set()
+        self._valid: set[tuple[str, bytes]] = set()
         for path, rpc in self.rpcs.items():
             if late and rpc.attribute in late.answers:
                 self._owners[path] = self._late[path] = late
@@ -108,7 +111,7 @@ class Dispatch:
             implemented: object = owner or next((area for area in AREAS if hasattr(area, rpc.attribute)), None)
             if implemented is None:
                 raise UnservedError(f"nothing implements {path}: no service or area has {rpc.attribute}()")
-            if inspect.isasyncgenfunction(getattr(implemented, rpc.attribute)) != (rpc.kind is Kind.STREAM):
+            if inspect.isasyncgenfunction(getattr(implemented, rpc.attribute)) != rpc.is_stream:
                 raise UnservedError(f"{path}: {rpc.attribute}() must be an async generator exactly if it is a stream")
             if owner is not None:
                 self._owners[path] = owner
@@ -132,24 +135,22 @@ class Dispatch:
             facts={"provider": name, "capability": capability},
         )
 
-    async def unary(self, rpc: Rpc, data: bytes, call: Call, metadata: Mapping[str, str]) -> Message | bytes:
+    async def unary(self, rpc: Rpc, data: bytes, call: Call, traced: Mapping[str, str]) -> Message | bytes:
         """Answer a read, a write, or the start of an operation; what is serialised already, as bytes."""
         facts: dict[str, str] = {}
-        with observed(rpc, call, metadata, facts):
+        with Observed(rpc, call, traced, facts):
             request = self._admit(rpc, data, facts)
             if rpc.is_repeatable:
                 call = replace(call, request_id=request.request_id)
-            match rpc.kind:
-                case Kind.OPERATION:
-                    return await self._operate(rpc, request, call)
-                case Kind.WRITE:
-                    return await self._write(rpc, request, call)
-                case _:
-                    return await self._read(rpc, request, call)
+            if rpc.is_read:
+                return await self._read(rpc, request, call)
+            if rpc.kind is Kind.WRITE:
+                return await self._write(rpc, request, call)
+            return await self._operate(rpc, request, call)
 
     @asynccontextmanager
     async def stream(
-        self, rpc: Rpc, data: bytes, call: Call, metadata: Mapping[str, str]
+        self, rpc: Rpc, data: bytes, call: Call, traced: Mapping[str, str]
     ) -> AsyncIterator[AsyncIterator[Message | bytes | Feed]]:
         """The messages of a stream, to be entered; those that the method has already serialised are bytes.
 
@@ -157,7 +158,7 @@ class Dispatch:
         """
         facts: dict[str, str] = {}
         # No generator around the method's: each message, and each wait for one, would pass through it.
-        with observed(rpc, call, metadata, facts):
+        with Observed(rpc, call, traced, facts):
             request = self._admit(rpc, data, facts)
             if rpc.path in self._late:
                 await self._arrival(rpc)
@@ -166,12 +167,11 @@ class Dispatch:
 
     def _admit(self, rpc: Rpc, data: bytes, facts: dict[str, str]) -> Any:
         """Parse, validate, and put the default provider's id in place of "default"."""
-        request: Any = rpc.request()
         try:
-            request.ParseFromString(data)
+            request: Any = rpc.request.FromString(data)
         except DecodeError:
             raise InvalidArgument(f"the bytes are no {rpc.request.DESCRIPTOR.full_name}") from None
-        validate(rpc, request)
+        self._validate(rpc, request, data)
         provider = _located(rpc, request)
         if provider == "default":
             provider = self._providers.default()
@@ -184,31 +184,53 @@ class Dispatch:
             self._providers.get(provider)
         return request
 
+    def _validate(self, rpc: Rpc, request: Message, data: bytes) -> None:
+        """Validate a request; a read that was found valid is not looked at again, since most are repeated."""
+        # A change may hold secrets, which are not to be kept.
+        if not rpc.is_read or len(data) > VALID_BYTES:
+            validate(rpc, request)
+        elif (rpc.path, data) not in self._valid:
+            validate(rpc, request)
+            if len(self._valid) == VALID:
+                self._valid.clear()
+            self._valid.add((rpc.path, data))
+
     async def _arrival(self, rpc: Rpc) -> None:
         """Wait for what answers; from then on it is asked directly."""
         self._owners[rpc.path] = await self._late[rpc.path].made()
         self._late.pop(rpc.path, None)
 
-    async def _read(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
+    def _read(self, rpc: Rpc, request: Any, call: Call) -> Awaitable[Message | bytes]:
         if call.deadline is None:
             # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
             if rpc.path in self._owners:
-                return await self._answer(rpc, request, call)
+                return self._answer(rpc, request, call)
             call = replace(call, deadline=time.monotonic() + READ_LIMIT)
+        return self._in_time(rpc, request, call)
+
+    async def _in_time(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
         try:
             async with asyncio.timeout(call.remaining()):
                 return await self._answer(rpc, request, call)
         except TimeoutError:
             raise DeadlineExceeded(f"{rpc.path} was not done before the deadline") from None
 
-    async def _answer(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
+    def _answer(self, rpc: Rpc, request: Any, call: Call) -> Awaitable[Message | bytes]:
+        """What answers a read, to be awaited; the method itself where nothing is around it, as each await costs."""
         if rpc.path in self._late:
-            await self._arrival(rpc)
-        if rpc.path in self._owners:
-            answer: Message = await self.method(rpc, request)(request, call)
+            return self._late_answer(rpc, request, call)
+        if owner := self._owners.get(rpc.path):
+            answer: Awaitable[Message] = _bound(owner, rpc)(request, call)
             return answer
         if _located(rpc, request) == WILDCARD:
-            return await self._fan_out(rpc, request, call)
+            return self._fan_out(rpc, request, call)
+        return self._shared(rpc, request, call)
+
+    async def _late_answer(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
+        await self._arrival(rpc)
+        return await self._answer(rpc, request, call)
+
+    async def _shared(self, rpc: Rpc, request: Any, call: Call) -> bytes:
         return (await self._reads.read(rpc, request, call, self.method(rpc, request))).data
 
     async def _write(self, rpc: Rpc, request: Any, call: Call) -> Message:

@@ -15,18 +15,19 @@ import queue
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, MutableMapping
+from contextvars import Token
 from typing import Any
 
 import structlog
 from google.rpc import code_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError
-from opentelemetry import metrics, propagate, trace
-from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
+from opentelemetry import context, metrics, propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode
 
-from novacron_server.rpc import Kind, Rpc
+from novacron_server.rpc import Rpc
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.rpc")
 _threshold = logging.getLogger("novacron.rpc")
@@ -35,9 +36,10 @@ _meter = metrics.get_meter("novacron.server")
 _calls = _meter.create_counter("novacron.rpc.calls", "{call}", "RPCs served, by method and status")
 _seconds = _meter.create_histogram("novacron.rpc.duration", "s", "Time from request to answer, by method and status")
 _open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
-# What tells of a caller's trace.
-_headers = frozenset(propagate.get_global_textmap().fields)
-_NOTHING = nullcontext()
+# Keys of metadata that tell of a caller's trace.
+TRACED = frozenset(propagate.get_global_textmap().fields)
+# Whether there was an SDK before us. Each call asks for one, and OpenTelemetry's own answer looks into the environment.
+_is_provided = type(trace.get_tracer_provider()) is not trace.ProxyTracerProvider
 
 # Seconds from which on a read that succeeds is told at level info.
 SLOW = 1.0
@@ -151,61 +153,70 @@ def setup_export(endpoint: str) -> Callable[[], None]:
     return stop
 
 
-@contextmanager
-def observed(rpc: Rpc, call: Call, metadata: Mapping[str, str], facts: dict[str, str]) -> Iterator[None]:
-    """One span, the log line and the metrics of one RPC; `facts` may be filled while it runs."""
-    begin = time.perf_counter()
-    code = "OK"
-    label = {"rpc.method": rpc.path}
-    _open.add(1, label)
-    span = _span(rpc, metadata)
-    context = span.get_span_context()
-    # A generator may be closed from another context than it began in, so streams do not set theirs; what they read is
-    # read by collectors, for all of them. Where nobody traces there is nothing to set.
-    is_set = context.is_valid and rpc.kind is not Kind.STREAM
-    with trace.use_span(span, end_on_exit=False) if is_set else _NOTHING:
-        try:
-            yield
-        except CloudError as error:
-            code = code_pb2.Code.Name(error.code)
-            facts.update(reason=error.reason, message=error.message, **error.facts)
-            raise
-        except GeneratorExit:
-            # The reader of a stream went away while we were sending.
-            code = "CANCELLED"
-            raise
-        except asyncio.CancelledError:
-            code = "CANCELLED"
-            raise
-        except Exception:
-            code = "INTERNAL"
-            raise
-        finally:
-            seconds = time.perf_counter() - begin
-            ended = {"rpc.method": rpc.path, "rpc.response.status_code": code}
-            _open.add(-1, label)
-            _calls.add(1, ended)
-            if rpc.kind is not Kind.STREAM:
-                _seconds.record(seconds, ended)
-            span.set_attribute("rpc.response.status_code", code)
+class Observed:
+    """One span, the log line and the metrics of one RPC, around what serves it; `facts` may be filled meanwhile.
+
+    A class, because a generator as a context manager costs more than what is done here.
+    """
+
+    __slots__ = ("_begin", "_call", "_facts", "_label", "_rpc", "_span", "_token")
+
+    def __init__(self, rpc: Rpc, call: Call, traced: Mapping[str, str], facts: dict[str, str]) -> None:
+        self._rpc, self._call, self._facts = rpc, call, facts
+        self._label = {"rpc.method": rpc.path}
+        self._token: Token[Context] | None = None
+        self._span = _span(rpc, traced)
+
+    def __enter__(self) -> None:
+        self._begin = time.perf_counter()
+        _open.add(1, self._label)
+        # A generator may be closed from another context than it began in, so streams do not set theirs; what they read
+        # is read by collectors, for all of them. Where nobody traces there is nothing to set.
+        if self._span is not trace.INVALID_SPAN and not self._rpc.is_stream:
+            self._token = context.attach(trace.set_span_in_context(self._span))
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        code = "OK" if error is None else _code(error)
+        if isinstance(error, CloudError):
+            self._facts.update(reason=error.reason, message=error.message, **error.facts)
+        seconds = time.perf_counter() - self._begin
+        ended = {"rpc.method": self._rpc.path, "rpc.response.status_code": code}
+        _open.add(-1, self._label)
+        _calls.add(1, ended)
+        if not self._rpc.is_stream:
+            _seconds.record(seconds, ended)
+        _line(self._rpc, self._call, code, seconds, self._span, self._facts)
+        if self._span is not trace.INVALID_SPAN:
+            self._span.set_attribute("rpc.response.status_code", code)
             if code in ("INTERNAL", "UNKNOWN", "UNAVAILABLE"):
-                span.set_status(StatusCode.ERROR)
-            _line(rpc, call, code, seconds, context, facts)
-            span.end()
+                self._span.set_status(StatusCode.ERROR)
+            self._span.end()
+        if self._token is not None:
+            context.detach(self._token)
 
 
-def _span(rpc: Rpc, metadata: Mapping[str, str]) -> Span:
-    """The span of a call, in the caller's trace if it has one."""
-    # Without the SDK a span is no more than what the caller's headers say.
-    if _headers.isdisjoint(metadata) and type(trace.get_tracer_provider()) is trace.ProxyTracerProvider:
+def _code(error: BaseException) -> str:
+    """Name of the gRPC code that an error ends a call with."""
+    if isinstance(error, CloudError):
+        return str(code_pb2.Code.Name(error.code))
+    # The reader of a stream went away while we were sending; or the caller of anything else.
+    if isinstance(error, GeneratorExit | asyncio.CancelledError):
+        return "CANCELLED"
+    return "INTERNAL"
+
+
+def _span(rpc: Rpc, traced: Mapping[str, str]) -> Span:
+    """The span of a call, in the caller's trace if it has one; INVALID_SPAN where nobody traces."""
+    # Without an SDK a span is no more than what the caller's headers say.
+    if not (traced or _is_provided or "opentelemetry.sdk.trace" in sys.modules):
         return trace.INVALID_SPAN
     attributes = {"rpc.system.name": "grpc", "rpc.method": f"{rpc.service}/{rpc.name}"}
     return _tracer.start_span(
-        f"{rpc.service}/{rpc.name}", propagate.extract(metadata), kind=SpanKind.SERVER, attributes=attributes
+        f"{rpc.service}/{rpc.name}", propagate.extract(traced), kind=SpanKind.SERVER, attributes=attributes
     )
 
 
-def _line(rpc: Rpc, call: Call, code: str, seconds: float, context: SpanContext, facts: Mapping[str, str]) -> None:
+def _line(rpc: Rpc, call: Call, code: str, seconds: float, span: Span, facts: Mapping[str, str]) -> None:
     level = _level(rpc, code, seconds)
     # Asked of the standard library, before anything of the line is made: structlog would ask it last.
     if not _threshold.isEnabledFor(level):
@@ -214,17 +225,15 @@ def _line(rpc: Rpc, call: Call, code: str, seconds: float, context: SpanContext,
     fields["principal"] = call.principal
     if call.request_id:
         fields["request_id"] = call.request_id
-    if context.is_valid:
-        fields["trace_id"] = f"{context.trace_id:032x}"
+    if (told := span.get_span_context()).is_valid:
+        fields["trace_id"] = f"{told.trace_id:032x}"
     _log.log(level, "rpc", **fields)
 
 
 def _level(rpc: Rpc, code: str, seconds: float) -> int:
     """How much a call matters to who operates the server."""
+    if code == "OK":
+        return logging.DEBUG if rpc.is_read and seconds < SLOW else logging.INFO
     if code == "INTERNAL":
         return logging.ERROR
-    if code in ("UNKNOWN", "UNAVAILABLE"):
-        return logging.WARNING
-    if code == "OK" and rpc.kind is Kind.READ and seconds < SLOW:
-        return logging.DEBUG
-    return logging.INFO
+    return logging.WARNING if code in ("UNKNOWN", "UNAVAILABLE") else logging.INFO

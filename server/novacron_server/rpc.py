@@ -40,6 +40,7 @@ class Rpc:
         name: "CreateInstance".
         path: "ProviderService/CreateInstance", as in Operation.method.
         kind: How it is served.
+        is_read: Whether it is of the kind READ, and so is_stream: each call asks, and to name an enum's member is slow.
         request: Message class that it takes.
         response: Message class that it answers with.
         attribute: Method that implements it: "create_instance".
@@ -54,6 +55,8 @@ class Rpc:
     name: str
     path: str
     kind: Kind
+    is_read: bool
+    is_stream: bool
     request: type[Message]
     response: type[Message]
     attribute: str
@@ -88,6 +91,8 @@ def _read(method: Any) -> Rpc:
         name=method.name,
         path=f"{method.containing_service.name}/{method.name}",
         kind=kind,
+        is_read=kind is Kind.READ,
+        is_stream=kind is Kind.STREAM,
         request=message_factory.GetMessageClass(method.input_type),
         response=message_factory.GetMessageClass(method.output_type),
         attribute=re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", method.name).lower(),

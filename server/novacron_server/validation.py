@@ -18,7 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from novacron_providers.contract.errors import InvalidArgument, Violation
 from novacron_providers.contract.names import PROVIDER_ID, WILDCARD
 
-from novacron_server.rpc import Kind, Rpc, contract
+from novacron_server.rpc import Rpc, contract
 
 EVERYWHERE = f"providers/{WILDCARD}"
 
@@ -28,36 +28,36 @@ Check = Callable[[Any], str]
 
 def validate(rpc: Rpc, request: Message) -> None:
     """Check a request; raises InvalidArgument that names every field that breaks a rule."""
-    found = list(_violations(request, "", wildcard=rpc.kind in (Kind.READ, Kind.STREAM)))
+    found: list[Violation] = []
+    _look(request, "", found, wildcard=rpc.is_read or rpc.is_stream)
     if found:
         told = "; ".join(f"{v.field} {v.description}" for v in found)
         raise InvalidArgument(told, violations=found)
 
 
-def _violations(message: Message, prefix: str, *, wildcard: bool) -> Iterator[Violation]:
+def _look(message: Message, prefix: str, found: list[Violation], *, wildcard: bool) -> None:
     kind: Any = type(message)
     for rule in _plan(kind):
-        value = getattr(message, rule.field)
-        path = prefix + rule.field
+        field, has_presence = rule.field, rule.has_presence
         # A list has no presence, and an unset message must not be created by looking at it.
-        present = message.HasField(rule.field) if rule.has_presence else bool(value)
-        if not present:
+        value = None if has_presence and not message.HasField(field) else getattr(message, field)
+        if value is None or not (has_presence or value):
             if rule.is_required:
-                yield Violation(path, "is required")
+                found.append(Violation(prefix + field, "is required"))
             continue
-        if rule.field == "parent" and wildcard and value == EVERYWHERE:
+        if field == "parent" and wildcard and value == EVERYWHERE:
             continue
-        for where, element in _elements(path, value) if rule.is_repeated else ((path, value),):
-            for check in rule.checks:
-                if wrong := check(element):
-                    yield Violation(where, wrong)
-            if rule.is_nested:
-                yield from _violations(element, where + ".", wildcard=False)
+        if not rule.is_repeated:
+            _judge(rule, value, prefix + field, found)
+            continue
+        for index, element in enumerate(value):
+            _judge(rule, element, f"{prefix}{field}[{index}]", found)
 
 
-def _elements(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    for index, element in enumerate(value):
-        yield f"{path}[{index}]", element
+def _judge(rule: "_Rule", value: Any, path: str, found: list[Violation]) -> None:
+    found += [Violation(path, wrong) for check in rule.checks if (wrong := check(value))]
+    if rule.is_nested:
+        _look(value, path + ".", found, wildcard=False)
 
 
 class _Rule(NamedTuple):

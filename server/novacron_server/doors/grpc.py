@@ -19,7 +19,8 @@ from novacron_providers.contract.errors import CloudError, ShuttingDown, Throttl
 from novacron_server.dispatch import Dispatch
 from novacron_server.doors.connections import hang_up
 from novacron_server.doors.writer import Writer
-from novacron_server.rpc import Kind, Rpc
+from novacron_server.observability import TRACED
+from novacron_server.rpc import Rpc
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.grpc")
 
@@ -112,15 +113,15 @@ class GrpcDoor:
 
     def _handler(self, rpc: Rpc) -> "grpc.RpcMethodHandler[Any, Any]":
         # Requests stay bytes: what cannot be parsed gets a clear error instead of gRPC's own INTERNAL.
-        if rpc.kind is Kind.STREAM:
+        if rpc.is_stream:
             return grpc.unary_stream_rpc_method_handler(self._streaming(rpc), None, None)
         return grpc.unary_unary_rpc_method_handler(self._answering(rpc), None, _serialized)
 
     def _answering(self, rpc: Rpc) -> Callable[[bytes, Any], Awaitable[Message | bytes]]:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Any]") -> Message | bytes:
             try:
-                self._admit(context)
-                return await self._dispatch.unary(rpc, data, self._call(rpc, context), _metadata(context))
+                self._admit()
+                return await self._dispatch.unary(rpc, data, self._call(rpc, context), _traced(context))
             except Exception as error:  # noqa: BLE001  # the door is where every error becomes a status
                 raise await _abort(context, rpc, error) from None
 
@@ -130,8 +131,8 @@ class GrpcDoor:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Any]") -> None:
             writer = Writer(context)
             try:
-                self._admit(context)
-                stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _metadata(context))
+                self._admit()
+                stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _traced(context))
                 async with stream as messages:
                     async for message in messages:
                         if isinstance(message, bytes | Message):
@@ -139,9 +140,7 @@ class GrpcDoor:
                         else:
                             await message.into(writer)
                 await writer.sent()
-            except Exception as error:
-                if error is writer.error:
-                    raise
+            except Exception as error:  # noqa: BLE001  # as above
                 await writer.sent()
                 raise await _abort(context, rpc, error) from None
             finally:
@@ -149,14 +148,18 @@ class GrpcDoor:
 
         return answer
 
-    def _admit(self, context: "grpc.aio.ServicerContext[bytes, Any]") -> None:
+    def _admit(self) -> None:
         """Count a call until its last byte is sent; raises ShuttingDown."""
         self._under_way += 1
-        context.add_done_callback(self._left)  # type: ignore[arg-type]  # the stubs' type is a class, not a protocol
+        # The task of the call ends when its context is done. A callback of the context would make a cycle of all that
+        # gRPC holds of the call, core memory too, which lives until the garbage is collected.
+        task = asyncio.current_task()
+        assert task
+        task.add_done_callback(self._left)
         if self._idle is not None:
             raise ShuttingDown("the server stops; connect anew", retry_after=AGAIN)
 
-    def _left(self, _: "grpc.aio.ServicerContext[bytes, Any]") -> None:
+    def _left(self, _: asyncio.Task[Any]) -> None:
         self._under_way -= 1
         self._note_idle()
 
@@ -169,7 +172,7 @@ class GrpcDoor:
         return Call(
             principal="local",
             # Of a read nothing is put on record, and to ask gRPC for it takes as long as to validate.
-            peer="" if rpc.kind is Kind.READ else context.peer(),
+            peer="" if rpc.is_read else context.peer(),
             method=rpc.path,
             deadline=None if left is None or left > FOREVER else time.monotonic() + left,
             clock=self._clock,
@@ -180,8 +183,9 @@ def _serialized(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _metadata(context: "grpc.aio.ServicerContext[bytes, Any]") -> dict[str, str]:
-    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+def _traced(context: "grpc.aio.ServicerContext[bytes, Any]") -> dict[str, str]:
+    """What the caller's metadata tells of its trace; of all the rest nothing is read."""
+    return {key: str(value) for key, value in context.invocation_metadata() or () if key in TRACED}
 
 
 async def _abort(context: "grpc.aio.ServicerContext[bytes, Any]", rpc: Rpc, error: Exception) -> BaseException:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import structlog
 from google.protobuf import duration_pb2
@@ -22,7 +23,7 @@ PARALLEL = 8
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.providers")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RegionState:
     """What is known of a region: round trip of the last probe that worked, error of the last one that did not."""
 
@@ -31,13 +32,16 @@ class RegionState:
 
 
 class Health:
-    """Identity and reachability of one connection. Equal probes at once are one."""
+    """Identity and reachability of one connection. Equal probes at once are one.
+
+    What is known of regions is replaced, never changed: `facts` of before are then still what they were.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.identity: Identity | None = None
         self.error: CloudError | None = None
-        self.regions: dict[str, RegionState] = {}
+        self.regions: Mapping[str, RegionState] = {}
         self.observed: float | None = None
         self._throttled = 0
         self._throttling = False
@@ -85,14 +89,22 @@ class Health:
             except CloudError as error:
                 self.report(name, error)
             else:
-                self.regions[name] = RegionState(latency=duration(time.perf_counter() - begin))
+                state = RegionState(latency=duration(time.perf_counter() - begin))
+                self.regions = {**self.regions, name: state}
 
     def report(self, region: str, error: CloudError | None) -> None:
         """Take in what a background read of a region, or of all ("") found; None when it worked."""
         if not region:
             self.error = error
             return
-        self.regions.setdefault(region, RegionState()).error = error
+        state = replace(self.regions.get(region, RegionState()), error=error)
+        self.regions = {**self.regions, region: state}
+
+    def facts(self) -> tuple[object, ...]:
+        """All that `state` and `message` are made of: while it is equal, so are they."""
+        connection = self.connection
+        told = (self.identity, self.error, self.regions, self.observed, self._throttling)
+        return (*told, connection.throttled_calls(), *connection.circuits())
 
     def state(self) -> provider_pb2.ProviderState:
         """The state that this adds up to."""

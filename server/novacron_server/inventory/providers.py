@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from google.protobuf import json_format, struct_pb2
-from novacron.cloud.v1 import capabilities_pb2, provider_pb2
+from novacron.cloud.v1 import capabilities_pb2, provider_pb2, provider_service_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
 from novacron_providers.contract.errors import AlreadyExists, CloudError, InvalidArgument, NotFound, Unsupported
@@ -72,6 +72,7 @@ class Registered:
         health: Of its connection; None when there is none.
         metrics: Of its connection; None when it has none.
         fault: Why there is no connection; None when there is one.
+        shown: The last answer that was made of all this, and the facts that it was made of; None before the first.
     """
 
     row: ProviderRow
@@ -80,6 +81,14 @@ class Registered:
     health: Health | None = None
     metrics: Metrics | None = None
     fault: CloudError | None = None
+    shown: tuple[tuple[object, ...], provider_service_pb2.GetProviderResponse] | None = None
+
+    def facts(self) -> tuple[object, ...]:
+        """All that a provider is shown as: while it is equal, the last answer is right."""
+        if self.health is None:
+            return (self.row, self.fault)
+        spent = (self.budget.billed(self.metrics), self.budget.day) if self.metrics else ()
+        return (self.row, *spent, *self.health.facts())
 
 
 class Providers:

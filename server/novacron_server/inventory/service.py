@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import lru_cache
 
 from novacron.cloud.v1 import provider_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
@@ -40,7 +39,7 @@ class ProvidersService:
     async def get_provider(self, request: pb.GetProviderRequest, call: Call) -> pb.GetProviderResponse:
         registered = self._providers.get(provider_of(request.name))
         await _refresh(registered, request, call)
-        return pb.GetProviderResponse(provider=message_of(registered))
+        return _answer(registered)
 
     async def list_providers(self, request: pb.ListProvidersRequest, call: Call) -> pb.ListProvidersResponse:
         query = Filter.parse(request.filter, provider_pb2.Provider)
@@ -202,9 +201,8 @@ async def _refresh(
     registered: Registered, request: pb.GetProviderRequest | pb.ListProvidersRequest, call: Call
 ) -> None:
     """Bring state and health to the age that the request, else the configuration, allows."""
-    if registered.health is None:
-        return
-    await registered.health.refresh(call, max_staleness(request, registered.config))
+    if registered.health is not None:
+        await registered.health.refresh(call, max_staleness(request, registered.config))
 
 
 def _etag(version: int) -> str:
@@ -234,40 +232,41 @@ def _only(config: provider_pb2.ProviderConfig, field: str) -> provider_pb2.Provi
 
 
 def message_of(registered: Registered) -> provider_pb2.Provider:
-    """A provider as the contract has it, without secrets."""
+    """A provider as the contract has it, without secrets. It is shared: not to be written to."""
+    return _answer(registered).provider
+
+
+def _answer(registered: Registered) -> pb.GetProviderResponse:
+    """A provider as it is now; made anew only if something of it is another than it was."""
+    # Providers are asked for far more often than they change, and a message of many parts costs more than the call.
+    facts = registered.facts()
+    if registered.shown is None or registered.shown[0] != facts:
+        registered.shown = facts, pb.GetProviderResponse(provider=_made(registered))
+    return registered.shown[1]
+
+
+def _made(registered: Registered) -> provider_pb2.Provider:
     row, health = registered.row, registered.health
-    message = provider_pb2.Provider()
-    message.CopyFrom(
-        _lasting(row.id, row.kind, row.display_name, row.config, row.is_default, row.version, row.create_time)
+    message = provider_pb2.Provider(
+        name=f"providers/{row.id}",
+        display_name=row.display_name,
+        kind=row.kind,
+        config=registered.config,
+        is_default=row.is_default,
+        etag=_etag(row.version),
+        create_time=timestamp(row.create_time),
     )
-    if health:
-        message.state = health.state()
-        message.health.CopyFrom(health.message())
-        if metrics := registered.metrics:
-            message.health.metric_spend.CopyFrom(registered.budget.message(metrics, registered.config))
-        if health.identity:
-            message.native_id = health.identity.account
-        if health.observed is not None:
-            message.observe_time.CopyFrom(timestamp(health.observed))
-    else:
+    if health is None:
         message.state = provider_pb2.PROVIDER_STATE_UNAVAILABLE
         if registered.fault:
             message.health.error.CopyFrom(to_status(registered.fault))
+        return message
+    message.state = health.state()
+    message.health.CopyFrom(health.message())
+    if metrics := registered.metrics:
+        message.health.metric_spend.CopyFrom(registered.budget.message(metrics, registered.config))
+    if health.identity:
+        message.native_id = health.identity.account
+    if health.observed is not None:
+        message.observe_time.CopyFrom(timestamp(health.observed))
     return message
-
-
-# Providers are asked for far more often than they change.
-@lru_cache(maxsize=256)
-def _lasting(
-    name: str, kind: str, display_name: str, config: bytes, is_default: bool, version: int, create_time: float
-) -> provider_pb2.Provider:
-    """What of a provider is the same until it is changed."""
-    return provider_pb2.Provider(
-        name=f"providers/{name}",
-        display_name=display_name,
-        kind=kind,
-        config=provider_pb2.ProviderConfig.FromString(config),
-        is_default=is_default,
-        etag=_etag(version),
-        create_time=timestamp(create_time),
-    )

@@ -6,6 +6,7 @@ import pytest
 from novacron.cloud.v1 import provider_pb2
 from novacron_providers.contract.errors import Internal, Unavailable
 from novacron_server.inventory import follower
+from novacron_server.inventory.health import RegionState
 from novacron_server.times import duration
 
 from tests.unit.inventory.watchlab import INSTANCE, PROVIDER, STOPPED, WatchedCloud, WatchLab
@@ -56,7 +57,7 @@ async def test_what_is_no_change_of_a_provider_is_not_told(lab: WatchLab, cloud:
     cloud.billed += 100
     health = lab.providers.get("toy").health
     assert health
-    health.regions["east"].latency = duration(123.0)
+    health.regions = {**health.regions, "east": RegionState(latency=duration(123.0))}
     health.observed = lab.clock.time() + 7
     watcher.forget()
     await lab.clock.advance(5)

@@ -10,7 +10,7 @@ import structlog
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError, NotFound, Unavailable
 from novacron_server import observability
-from novacron_server.observability import observed, redact, setup_logs
+from novacron_server.observability import Observed, redact, setup_logs
 from novacron_server.rpc import contract
 
 from tests import logs
@@ -72,7 +72,7 @@ def lines_of(level: str, name: str, error: Exception | None = None) -> list[dict
     """What a call leaves in a log of that level."""
     out = io.StringIO()
     stop = setup_logs(level, "json", out)
-    with contextlib.suppress(CloudError, ZeroDivisionError), observed(RPCS[name], Call(), {}, {}):
+    with contextlib.suppress(CloudError, ZeroDivisionError), Observed(RPCS[name], Call(), {}, {}):
         if error:
             raise error
     stop()
