@@ -28,6 +28,8 @@ METRIC = "cloud.instance.cpu.utilization"
 class Reader:
     """Hands what comes on to a view."""
 
+    __slots__ = ("_view",)
+
     def __init__(self, view: View) -> None:
         self._view = view
 

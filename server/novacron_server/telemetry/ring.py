@@ -29,7 +29,9 @@ def joined(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class Mark:
-    """A place in the log, after an event; it holds no bytes, so a reader that is stuck pins none.
+    """An event, and the place in the log after it.
+
+    A reader that is stuck pins no bytes, since the log takes them away when it no longer holds the event.
 
     Attributes:
         sequence: Number of the event; the beginning is 1, because 0 means no place in the contract.
@@ -37,13 +39,16 @@ class Mark:
         slots: Slots that were given up to here.
         time: When the event entered the log, seconds since 1970.
         next_time: When the event after it did; None until there is one.
+        data: The event itself; b"" when it is not held.
+        goes_on: Whether its tick does.
     """
 
-    __slots__ = ("items", "next_time", "sequence", "slots", "time")
+    __slots__ = ("data", "goes_on", "items", "next_time", "sequence", "slots", "time")
 
-    def __init__(self, sequence: int, items: int, slots: int, time: float) -> None:
+    def __init__(self, sequence: int, items: int, slots: int, time: float, data: bytes, goes_on: bool) -> None:
         self.sequence, self.items, self.slots, self.time = sequence, items, slots, time
         self.next_time: float | None = None
+        self.data, self.goes_on = data, goes_on
 
 
 class Ring:
@@ -58,11 +63,10 @@ class Ring:
     __slots__ = ("_base", "_events", "_joined", "_size", "_ticks", "feeds", "head", "slots")
 
     def __init__(self) -> None:
-        self.head, self.slots = Mark(1, 0, 0, 0.0), 0
+        self.head, self.slots = Mark(1, 0, 0, 0.0, b"", False), 0
         # The place before the oldest event that is held.
         self._base = self.head
-        # Each with the place after it, and whether its tick goes on.
-        self._events: deque[tuple[bytes, Mark, bool]] = deque()
+        self._events: deque[Mark] = deque()
         self._ticks = self._size = 0
         # What was joined last, and after which place: as a rule all readers are at the same one.
         self._joined: tuple[Mark, bytes, Mark] | None = None
@@ -79,16 +83,17 @@ class Ring:
         for data, items in events:
             left -= 1
             head.next_time = time
-            head = Mark(head.sequence + 1, head.items + items, self.slots, time)
-            held.append((data, head, left > 0))
+            head = Mark(head.sequence + 1, head.items + items, self.slots, time, data, left > 0)
+            held.append(head)
             size += len(data)
         self.head, self._joined = head, None
         ticks = self._ticks + 1
-        while ticks > 1 and (size > BYTES or (ticks > TICKS and held[0][1].time <= time - SECONDS)):
+        while ticks > 1 and (size > BYTES or (ticks > TICKS and held[0].time <= time - SECONDS)):
             goes_on = True
             while goes_on:
-                data, self._base, goes_on = held.popleft()
-                size -= len(data)
+                self._base = oldest = held.popleft()
+                size -= len(oldest.data)
+                oldest.data, goes_on = b"", oldest.goes_on
             ticks -= 1
         self._ticks, self._size = ticks, size
         if self.feeds:
@@ -99,7 +104,7 @@ class Ring:
         offset = sequence - self._base.sequence
         if offset == 0:
             return self._base
-        return self._events[offset - 1][1] if 0 < offset <= len(self._events) else None
+        return self._events[offset - 1] if 0 < offset <= len(self._events) else None
 
     def take(self, after: Mark) -> tuple[bytes, Mark] | None:
         """What comes after a place, joined to at most 1 MiB, and the place behind it; b"" when nothing does.
@@ -111,19 +116,19 @@ class Ring:
             return None
         if offset == len(self._events):
             return b"", after
-        data, mark, _ = self._events[offset]
+        mark = self._events[offset]
         if mark is self.head:
-            return data, mark
+            return mark.data, mark
         if self._joined and self._joined[0] is after:
             return self._joined[1:]
-        parts, size = [data], len(data)
+        parts, size = [mark.data], len(mark.data)
         while mark is not self.head:
             offset += 1
-            data, following, _ = self._events[offset]
-            size += len(data)
+            following = self._events[offset]
+            size += len(following.data)
             if size > JOINED:
                 break
-            parts.append(data)
+            parts.append(following.data)
             mark = following
         self._joined = after, b"".join(parts), mark
         return self._joined[1:]

@@ -38,27 +38,6 @@ class View:
         fault: Why it cannot go on; None when it can.
     """
 
-    # One of very many is looked at in each tick: the closer together what it holds is, the sooner it is there.
-    __slots__ = (
-        "_clock",
-        "_held",
-        "_is_behind",
-        "_leases",
-        "_newest",
-        "_notices",
-        "_pace",
-        "_sends_all",
-        "_snapshot",
-        "_told",
-        "_told_at",
-        "epoch",
-        "fault",
-        "is_open",
-        "refresh_at",
-        "ring",
-        "roster",
-    )
-
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace, self._clock = pace, clock
         self._sends_all = pace.sends_all
@@ -146,8 +125,7 @@ class View:
                 self._log(pieces, column.time, column.period, column.values.take(rows), events)
         if not self._sends_all:
             self._flush(part, events)
-        if events:
-            self._append(events)
+        self._append(events)
         if is_renewed and self.roster.is_sparse:
             self._start_over()
 
