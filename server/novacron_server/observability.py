@@ -28,9 +28,7 @@ from novacron_providers.contract.errors import CloudError
 from novacron_server.rpc import Rpc
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Span
-
-    from novacron_server.signals import Signals
+    from novacron_server.signals import Signals, Traced
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.rpc")
 _threshold = logging.getLogger("novacron.rpc")
@@ -177,18 +175,16 @@ class Observed:
     A class, because a generator as a context manager costs more than what is done here.
     """
 
-    __slots__ = ("_begin", "_call", "_facts", "_rpc", "_signals", "_span", "_token")
+    __slots__ = ("_begin", "_call", "_facts", "_rpc", "_signals", "_span", "_traced")
 
     def __init__(self, rpc: Rpc, call: Call, traced: Mapping[str, str], facts: dict[str, str]) -> None:
-        self._rpc, self._call, self._facts = rpc, call, facts
-        # While nobody has imported any of OpenTelemetry, nobody can take what it is told.
-        self._signals = signals() if traced or "opentelemetry" in sys.modules else None
-        self._span = self._signals.span(rpc, traced) if self._signals else None
+        self._rpc, self._call, self._traced, self._facts = rpc, call, traced, facts
 
     def __enter__(self) -> None:
         self._begin = time.perf_counter()
-        if self._signals:
-            self._token = self._signals.begin(self._rpc, self._span)
+        # While nobody has imported any of OpenTelemetry, nobody can take what it is told.
+        self._signals = signals() if self._traced or "opentelemetry" in sys.modules else None
+        self._span = self._signals.begin(self._rpc, self._traced) if self._signals else None
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         code = "OK" if error is None else _code(error)
@@ -198,8 +194,8 @@ class Observed:
         if self._signals:
             self._signals.end(self._rpc, code, seconds)
         _line(self._rpc, self._call, code, seconds, self._span, self._facts)
-        if self._signals and self._span is not None:
-            self._signals.close(self._span, self._token, code)
+        if self._span:
+            self._span.end(code)
 
 
 def _code(error: BaseException) -> str:
@@ -212,7 +208,7 @@ def _code(error: BaseException) -> str:
     return "INTERNAL"
 
 
-def _line(rpc: Rpc, call: Call, code: str, seconds: float, span: "Span | None", facts: Mapping[str, str]) -> None:
+def _line(rpc: Rpc, call: Call, code: str, seconds: float, traced: "Traced | None", facts: Mapping[str, str]) -> None:
     level = _level(rpc, code, seconds)
     # Asked of the standard library, before anything of the line is made: structlog would ask it last.
     if not _threshold.isEnabledFor(level):
@@ -221,7 +217,7 @@ def _line(rpc: Rpc, call: Call, code: str, seconds: float, span: "Span | None", 
     fields["principal"] = call.principal
     if call.request_id:
         fields["request_id"] = call.request_id
-    if span is not None and (told := span.get_span_context()).is_valid:
+    if traced and (told := traced.span.get_span_context()).is_valid:
         fields["trace_id"] = f"{told.trace_id:032x}"
     _log.log(level, "rpc", **fields)
 

@@ -7,6 +7,7 @@ spans and ours are one trace.
 import sys
 from collections.abc import Mapping
 from contextvars import Token
+from typing import NamedTuple
 
 from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.context import Context
@@ -20,6 +21,22 @@ _meter = metrics.get_meter("novacron.server")
 _is_provided = type(trace.get_tracer_provider()) is not trace.ProxyTracerProvider
 
 
+class Traced(NamedTuple):
+    """The span of a call, and what ends that it is the context's; None for one that never was."""
+
+    span: Span
+    token: Token[Context] | None
+
+    def end(self, code: str) -> None:
+        """End the span, and leave its context."""
+        self.span.set_attribute("rpc.response.status_code", code)
+        if code in ("INTERNAL", "UNKNOWN", "UNAVAILABLE"):
+            self.span.set_status(StatusCode.ERROR)
+        self.span.end()
+        if self.token is not None:
+            context.detach(self.token)
+
+
 class Signals:
     """The metrics of all RPCs, and a span of each that is traced."""
 
@@ -30,22 +47,18 @@ class Signals:
         )
         self._open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
 
-    def span(self, rpc: Rpc, traced: Mapping[str, str]) -> Span | None:
-        """The span of a call, in the caller's trace if it has one; None where nobody traces."""
+    def begin(self, rpc: Rpc, traced: Mapping[str, str]) -> Traced | None:
+        """Note that a call begins; gives its span, in the caller's trace if it has one; None where nobody traces."""
+        self._open.add(1, {"rpc.method": rpc.path})
         # Without an SDK a span is no more than what the caller's headers say.
         if not (traced or _is_provided or "opentelemetry.sdk.trace" in sys.modules):
             return None
-        attributes = {"rpc.system.name": "grpc", "rpc.method": f"{rpc.service}/{rpc.name}"}
-        return _tracer.start_span(
-            f"{rpc.service}/{rpc.name}", propagate.extract(traced), kind=SpanKind.SERVER, attributes=attributes
-        )
-
-    def begin(self, rpc: Rpc, span: Span | None) -> Token[Context] | None:
-        """Note that a call begins; gives what `end` takes."""
-        self._open.add(1, {"rpc.method": rpc.path})
+        name = f"{rpc.service}/{rpc.name}"
+        attributes = {"rpc.system.name": "grpc", "rpc.method": name}
+        span = _tracer.start_span(name, propagate.extract(traced), kind=SpanKind.SERVER, attributes=attributes)
         # A generator may be closed from another context than it began in, so streams do not set theirs; what they read
-        # is read by collectors, for all of them. Where nobody traces there is nothing to set.
-        return context.attach(trace.set_span_in_context(span)) if span is not None and not rpc.is_stream else None
+        # is read by collectors, for all of them.
+        return Traced(span, None if rpc.is_stream else context.attach(trace.set_span_in_context(span)))
 
     def end(self, rpc: Rpc, code: str, seconds: float) -> None:
         """Note how a call ended."""
@@ -54,15 +67,6 @@ class Signals:
         self._calls.add(1, ended)
         if not rpc.is_stream:
             self._seconds.record(seconds, ended)
-
-    def close(self, span: Span, token: Token[Context] | None, code: str) -> None:
-        """End the span of a call, and leave its context."""
-        span.set_attribute("rpc.response.status_code", code)
-        if code in ("INTERNAL", "UNKNOWN", "UNAVAILABLE"):
-            span.set_status(StatusCode.ERROR)
-        span.end()
-        if token is not None:
-            context.detach(token)
 
 
 # One for the process, as its instruments are.

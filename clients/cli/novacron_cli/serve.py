@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novacron_cli.durations import seconds
 from novacron_cli.settings import ended, load, not_installed
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ def serve(arguments: Sequence[str]) -> None:
     flags = plain(arguments) or vars(parser_of_flags().parse_args(arguments))
     file, until_stdin_closes = flags.pop("config", None), flags.pop("until_stdin_closes")
     if "shutdown_grace" in flags:
+        from novacron_cli.durations import seconds
+
         try:
             flags["shutdown_grace"] = seconds(flags["shutdown_grace"])
         except ValueError as error:
