@@ -62,9 +62,9 @@ class App:
     async def __aenter__(self) -> Self:
         config = self.config
         plugins = self._plugins if self._plugins is not None else Installed()
-        seal = await asyncio.to_thread(Seal.from_file, config.key_file)
+        self._seal = await asyncio.to_thread(Seal.from_file, config.key_file)
         self._store = await Store.open(config.database)
-        self._providers = Providers(self._store, seal, plugins, self._clock)
+        self._providers = Providers(self._store, self._seal, plugins, self._clock)
         self._spend = Spend(self._store, self._providers, self._clock)
         try:
             await self._providers.load(config.providers)
@@ -111,6 +111,11 @@ class App:
         await self._store.close()
         _log.info("stopped")
 
+    def warm(self) -> None:
+        """Import what a start does not wait for, and the first who needs it would. Blocking."""
+        observability.signals()
+        _ = self._seal.cipher
+
     def _settled(self, operation: operations_pb2.Operation) -> None:
         """An operation ended: what there is may have changed."""
         provider = provider_of(operation.name)
@@ -127,8 +132,9 @@ async def serve(config: Config, *, clock: Clock | None = None) -> None:
     async with App(config, clock=clock) as app:
         if config.ready_file:
             await asyncio.to_thread(_tell, config.ready_file, app.address)
-        # Whoever waits for the server has been told; so the first who wants metrics need not wait for it.
+        # Whoever waits for the server has been told; so the first who need the rest do not wait for it.
         app.telemetry.make()
+        await asyncio.to_thread(app.warm)
         await stop.wait()
 
 

@@ -4,42 +4,55 @@ At level info the log tells what changes something, what fails and what takes lo
 debug: the metrics count it, and its line costs more than the rest of the call.
 
 Logs go through a queue to a thread of their own, so that a full pipe on standard error never holds up a call. Spans
-and metrics use the OpenTelemetry API and cost next to nothing until an OTLP endpoint is configured; the SDK is only
-imported then. The context of the caller's trace is taken from its metadata, so its spans and ours are one trace.
+and metrics use the OpenTelemetry API (`signals.py`), which a start does not wait for, and cost next to nothing until an
+OTLP endpoint is configured; the SDK is only imported then.
 """
 
 import asyncio
+import functools
 import logging
 import logging.handlers
+import os
 import queue
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from contextvars import Token
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from google.rpc import code_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError
-from opentelemetry import context, metrics, propagate, trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from novacron_server.rpc import Rpc
 
+if TYPE_CHECKING:
+    from novacron_server.signals import Signals, Traced
+
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.rpc")
 _threshold = logging.getLogger("novacron.rpc")
-_tracer = trace.get_tracer("novacron.server")
-_meter = metrics.get_meter("novacron.server")
-_calls = _meter.create_counter("novacron.rpc.calls", "{call}", "RPCs served, by method and status")
-_seconds = _meter.create_histogram("novacron.rpc.duration", "s", "Time from request to answer, by method and status")
-_open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
-# Keys of metadata that tell of a caller's trace.
-TRACED = frozenset(propagate.get_global_textmap().fields)
-# Whether there was an SDK before us. Each call asks for one, and OpenTelemetry's own answer looks into the environment.
-_is_provided = type(trace.get_tracer_provider()) is not trace.ProxyTracerProvider
+
+
+@functools.cache
+def signals() -> "Signals":
+    """What is told of RPCs by OpenTelemetry. Blocking where it is not imported yet."""
+    from novacron_server.signals import SIGNALS
+
+    return SIGNALS
+
+
+def carriers() -> frozenset[str]:
+    """Keys of metadata that tell of a caller's trace."""
+    # While nobody has imported OpenTelemetry, only the environment can have chosen others than its usual ones.
+    if "opentelemetry" not in sys.modules and not any(name.startswith("OTEL_") for name in os.environ):
+        return frozenset({"traceparent", "tracestate", "baggage"})
+    from novacron_server.signals import TRACED
+
+    return TRACED
+
+
+TRACED = carriers()
 
 # Seconds from which on a read that succeeds is told at level info.
 SLOW = 1.0
@@ -129,6 +142,7 @@ class _Enqueue(logging.handlers.QueueHandler):
 
 def setup_export(endpoint: str) -> Callable[[], None]:
     """Export spans and metrics by OTLP; gives what flushes and stops it. Blocking: imports the SDK."""
+    from opentelemetry import metrics, trace
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.metrics import MeterProvider
@@ -145,6 +159,8 @@ def setup_export(endpoint: str) -> Callable[[], None]:
     meters = MeterProvider(resource=resource, metric_readers=[reader])
     trace.set_tracer_provider(tracers)
     metrics.set_meter_provider(meters)
+    # Here, because it may block.
+    signals()
 
     def stop() -> None:
         tracers.shutdown()
@@ -159,40 +175,27 @@ class Observed:
     A class, because a generator as a context manager costs more than what is done here.
     """
 
-    __slots__ = ("_begin", "_call", "_facts", "_label", "_rpc", "_span", "_token")
+    __slots__ = ("_begin", "_call", "_facts", "_rpc", "_signals", "_span", "_traced")
 
     def __init__(self, rpc: Rpc, call: Call, traced: Mapping[str, str], facts: dict[str, str]) -> None:
-        self._rpc, self._call, self._facts = rpc, call, facts
-        self._label = {"rpc.method": rpc.path}
-        self._token: Token[Context] | None = None
-        self._span = _span(rpc, traced)
+        self._rpc, self._call, self._traced, self._facts = rpc, call, traced, facts
 
     def __enter__(self) -> None:
         self._begin = time.perf_counter()
-        _open.add(1, self._label)
-        # A generator may be closed from another context than it began in, so streams do not set theirs; what they read
-        # is read by collectors, for all of them. Where nobody traces there is nothing to set.
-        if self._span is not trace.INVALID_SPAN and not self._rpc.is_stream:
-            self._token = context.attach(trace.set_span_in_context(self._span))
+        # While nobody has imported any of OpenTelemetry, nobody can take what it is told.
+        self._signals = signals() if self._traced or "opentelemetry" in sys.modules else None
+        self._span = self._signals.begin(self._rpc, self._traced) if self._signals else None
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         code = "OK" if error is None else _code(error)
         if isinstance(error, CloudError):
             self._facts.update(reason=error.reason, message=error.message, **error.facts)
         seconds = time.perf_counter() - self._begin
-        ended = {"rpc.method": self._rpc.path, "rpc.response.status_code": code}
-        _open.add(-1, self._label)
-        _calls.add(1, ended)
-        if not self._rpc.is_stream:
-            _seconds.record(seconds, ended)
+        if self._signals:
+            self._signals.end(self._rpc, code, seconds)
         _line(self._rpc, self._call, code, seconds, self._span, self._facts)
-        if self._span is not trace.INVALID_SPAN:
-            self._span.set_attribute("rpc.response.status_code", code)
-            if code in ("INTERNAL", "UNKNOWN", "UNAVAILABLE"):
-                self._span.set_status(StatusCode.ERROR)
-            self._span.end()
-        if self._token is not None:
-            context.detach(self._token)
+        if self._span:
+            self._span.end(code)
 
 
 def _code(error: BaseException) -> str:
@@ -205,18 +208,7 @@ def _code(error: BaseException) -> str:
     return "INTERNAL"
 
 
-def _span(rpc: Rpc, traced: Mapping[str, str]) -> Span:
-    """The span of a call, in the caller's trace if it has one; INVALID_SPAN where nobody traces."""
-    # Without an SDK a span is no more than what the caller's headers say.
-    if not (traced or _is_provided or "opentelemetry.sdk.trace" in sys.modules):
-        return trace.INVALID_SPAN
-    attributes = {"rpc.system.name": "grpc", "rpc.method": f"{rpc.service}/{rpc.name}"}
-    return _tracer.start_span(
-        f"{rpc.service}/{rpc.name}", propagate.extract(traced), kind=SpanKind.SERVER, attributes=attributes
-    )
-
-
-def _line(rpc: Rpc, call: Call, code: str, seconds: float, span: Span, facts: Mapping[str, str]) -> None:
+def _line(rpc: Rpc, call: Call, code: str, seconds: float, traced: "Traced | None", facts: Mapping[str, str]) -> None:
     level = _level(rpc, code, seconds)
     # Asked of the standard library, before anything of the line is made: structlog would ask it last.
     if not _threshold.isEnabledFor(level):
@@ -225,7 +217,7 @@ def _line(rpc: Rpc, call: Call, code: str, seconds: float, span: Span, facts: Ma
     fields["principal"] = call.principal
     if call.request_id:
         fields["request_id"] = call.request_id
-    if (told := span.get_span_context()).is_valid:
+    if traced and (told := traced.span.get_span_context()).is_valid:
         fields["trace_id"] = f"{told.trace_id:032x}"
     _log.log(level, "rpc", **fields)
 

@@ -3,7 +3,6 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from novacron.cloud.v1 import compute_pb2, metrics_pb2, metrics_service_pb2
@@ -39,8 +38,7 @@ class Points(NamedTuple):
     values: Sequence[float]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Periods to read: those that end after `start` and not after `end`, both multiples of `period`, in seconds."""
 
     start: float

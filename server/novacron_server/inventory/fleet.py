@@ -4,10 +4,10 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from google.protobuf import duration_pb2
+from msgspec import Struct, field
 from novacron.cloud.v1 import compute_pb2, provider_service_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
@@ -49,8 +49,7 @@ class Listing(NamedTuple):
     read_time: float
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """A list that is under way.
 
     Attributes:
@@ -66,8 +65,7 @@ class _Reading:
     task: asyncio.Task[None] | None = None
 
 
-@dataclass(slots=True)
-class _Account:
+class _Account(Struct):
     """What is known of one provider.
 
     Attributes:

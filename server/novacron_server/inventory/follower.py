@@ -4,10 +4,10 @@ import asyncio
 import math
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import structlog
+from msgspec import Struct, field
 from novacron.cloud.v1 import capabilities_pb2, common_pb2, compute_pb2, provider_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_providers.contract.call import Call
@@ -74,8 +74,7 @@ class Scope(NamedTuple):
         return Filter.parse(self.filter, _MESSAGES[kind])
 
 
-@dataclass(slots=True, eq=False)
-class _Account:
+class _Account(Struct, eq=False):
     """What the view has of one provider.
 
     Attributes:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import structlog
 from google.protobuf import duration_pb2
@@ -23,8 +23,7 @@ PARALLEL = 8
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.providers")
 
 
-@dataclass(frozen=True, slots=True)
-class RegionState:
+class RegionState(NamedTuple):
     """What is known of a region: round trip of the last probe that worked, error of the last one that did not."""
 
     latency: duration_pb2.Duration | None = None
@@ -97,7 +96,7 @@ class Health:
         if not region:
             self.error = error
             return
-        state = replace(self.regions.get(region, RegionState()), error=error)
+        state = self.regions.get(region, RegionState())._replace(error=error)
         self.regions = {**self.regions, region: state}
 
     def facts(self) -> tuple[object, ...]:

@@ -8,11 +8,11 @@ import copy
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from google.protobuf.message import Message
+from msgspec import Struct
 from novacron.cloud.v1 import operations_pb2, provider_pb2
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.clock import Clock
@@ -84,8 +84,7 @@ class Answer(NamedTuple):
         return memoryview(self.data)[: self.size]
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(Struct):
     """An answer, when it was asked for, and its size in bytes."""
 
     answer: Answer

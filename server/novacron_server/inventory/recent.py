@@ -1,10 +1,10 @@
 """What we made or deleted ourselves a moment ago, where a cloud's lists do not show it yet."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
+from msgspec import Struct
 from novacron.cloud.v1 import common_pb2, compute_pb2, operations_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_providers.contract.call import Call
@@ -25,8 +25,7 @@ _DELETED = compute_pb2.INSTANCE_STATE_DELETED
 Method = Callable[[Any, Call], Awaitable[Any]]
 
 
-@dataclass(slots=True)
-class _Done:
+class _Done(Struct):
     """What we did to an instance.
 
     Attributes:

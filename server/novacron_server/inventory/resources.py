@@ -7,8 +7,8 @@ change, a position is such a number, and whoever is slow or was away is sent wha
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 
+from msgspec import Struct
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron.cloud.v1 import streams_pb2
 from novacron_providers.contract.call import Call
@@ -27,8 +27,7 @@ from novacron_server.times import duration, timestamp
 KEEP = 120.0
 
 
-@dataclass(slots=True, eq=False)
-class _Watched:
+class _Watched(Struct, eq=False):
     """Who keeps a view up to date while there are watchers, and what forgets it when there are none."""
 
     follower: Follower

@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from novacron.cloud.v1 import common_pb2, streams_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 
@@ -16,8 +16,7 @@ GONE = 10_000
 JOINED = 1024 * 1024
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """A resource: the number of its last change, and its event without that number, serialised."""
 
     sequence: int

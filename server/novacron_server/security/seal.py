@@ -6,12 +6,15 @@ import os
 import secrets
 import stat
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from novacron_providers.contract.errors import CredentialsInvalid
 from novacron_providers.contract.secret import Secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _FORMAT = b"nvs1"
 _NONCE = 12
@@ -25,12 +28,20 @@ class Seal:
     """Seals maps of secrets; each sealed text is bound to its owner, so it cannot be moved to another row."""
 
     def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+        self._key = key
         # Tells under which key a text was sealed, and nothing about the key.
         self._id = hashlib.sha256(b"novacron key id" + key).digest()[:8]
 
     def __repr__(self) -> str:
         return f"Seal(key {self._id.hex()})"
+
+    @cached_property
+    def cipher(self) -> "AESGCM":
+        """What seals and opens; made when it is first needed."""
+        # A twentieth of all that a start imports, which one without stored credentials has no use for.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(self._key)
 
     @classmethod
     def from_file(cls, path: Path) -> "Seal":
@@ -68,7 +79,7 @@ class Seal:
             return b""
         nonce = os.urandom(_NONCE)
         plain = json.dumps({name: secret.reveal() for name, secret in values.items()}).encode()
-        return _FORMAT + self._id + nonce + self._cipher.encrypt(nonce, plain, owner.encode())
+        return _FORMAT + self._id + nonce + self.cipher.encrypt(nonce, plain, owner.encode())
 
     def open(self, owner: str, sealed: bytes) -> dict[str, Secret]:
         """Give back what was sealed for `owner`.
@@ -83,8 +94,10 @@ class Seal:
                 "the stored credentials were sealed with another key; restore the key file, or give them anew "
                 "with UpdateProvider"
             )
+        from cryptography.exceptions import InvalidTag
+
         try:
-            plain = self._cipher.decrypt(sealed[12 : 12 + _NONCE], sealed[12 + _NONCE :], owner.encode())
+            plain = self.cipher.decrypt(sealed[12 : 12 + _NONCE], sealed[12 + _NONCE :], owner.encode())
         except InvalidTag:
             raise CredentialsInvalid(
                 "the stored credentials were changed or belong to another provider; give them anew with UpdateProvider"

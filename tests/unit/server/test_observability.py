@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import sys
 
 import pytest
 import structlog
@@ -12,6 +13,7 @@ from novacron_providers.contract.errors import CloudError, NotFound, Unavailable
 from novacron_server import observability
 from novacron_server.observability import Observed, redact, setup_logs
 from novacron_server.rpc import contract
+from opentelemetry import propagate
 
 from tests import logs
 
@@ -65,14 +67,26 @@ def test_lines_of_ours_and_of_libraries_are_json_of_one_form(restored: object) -
     assert "what went wrong" in lines[2]["exception"]
 
 
+def test_a_callers_trace_is_known_by_its_keys_before_opentelemetry_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = set(propagate.get_global_textmap().fields)
+    monkeypatch.delitem(sys.modules, "opentelemetry")
+    assert observability.carriers() == usual
+    # The environment may name others.
+    monkeypatch.setattr("novacron_server.signals.TRACED", frozenset({"b3"}))
+    monkeypatch.setenv("OTEL_PROPAGATORS", "b3")
+    assert observability.carriers() == {"b3"}
+
+
 RPCS = {rpc.name: rpc for rpc in contract()}
 
 
-def lines_of(level: str, name: str, error: Exception | None = None) -> list[dict[str, object]]:
+def lines_of(
+    level: str, name: str, error: Exception | None = None, traced: dict[str, str] | None = None
+) -> list[dict[str, object]]:
     """What a call leaves in a log of that level."""
     out = io.StringIO()
     stop = setup_logs(level, "json", out)
-    with contextlib.suppress(CloudError, ZeroDivisionError), Observed(RPCS[name], Call(), {}, {}):
+    with contextlib.suppress(CloudError, ZeroDivisionError), Observed(RPCS[name], Call(), traced or {}, {}):
         if error:
             raise error
     stop()
@@ -105,3 +119,15 @@ def test_a_read_that_takes_long_is_told_without_debug(restored: object, monkeypa
     monkeypatch.setattr(observability, "SLOW", 0.0)
     [line] = lines_of("info", "GetProvider")
     assert line["code"] == "OK"
+
+
+def test_only_who_is_traced_needs_opentelemetry(restored: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "opentelemetry")
+    monkeypatch.delitem(sys.modules, "novacron_server.signals", raising=False)
+    observability.signals.cache_clear()
+    [line] = lines_of("debug", "GetProvider")
+    assert "trace_id" not in line and "novacron_server.signals" not in sys.modules
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    [line] = lines_of("debug", "GetProvider", traced={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    assert line["trace_id"] == trace
+    observability.signals.cache_clear()
