@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import inspect
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,7 @@ from novacron_providers.contract.provider import Area
 
 from novacron_server.inventory.providers import Providers
 from novacron_server.inventory.reads import Reads
-from novacron_server.observability import Observed
+from novacron_server.observability import Metadata, Observed
 from novacron_server.operations import Operations
 from novacron_server.rpc import Kind, Rpc, contract
 from novacron_server.security.public import without_secrets
@@ -135,10 +135,10 @@ class Dispatch:
             facts={"provider": name, "capability": capability},
         )
 
-    async def unary(self, rpc: Rpc, data: bytes, call: Call, traced: Mapping[str, str]) -> Message | bytes:
+    async def unary(self, rpc: Rpc, data: bytes, call: Call, metadata: Metadata) -> Message | bytes:
         """Answer a read, a write, or the start of an operation; what is serialised already, as bytes."""
         facts: dict[str, str] = {}
-        with Observed(rpc, call, traced, facts):
+        with Observed(rpc, call, metadata, facts):
             request = self._admit(rpc, data, facts)
             if rpc.is_repeatable:
                 call = replace(call, request_id=request.request_id)
@@ -150,7 +150,7 @@ class Dispatch:
 
     @asynccontextmanager
     async def stream(
-        self, rpc: Rpc, data: bytes, call: Call, traced: Mapping[str, str]
+        self, rpc: Rpc, data: bytes, call: Call, metadata: Metadata
     ) -> AsyncIterator[AsyncIterator[Message | bytes | Feed]]:
         """The messages of a stream, to be entered; those that the method has already serialised are bytes.
 
@@ -158,7 +158,7 @@ class Dispatch:
         """
         facts: dict[str, str] = {}
         # No generator around the method's: each message, and each wait for one, would pass through it.
-        with Observed(rpc, call, traced, facts):
+        with Observed(rpc, call, metadata, facts):
             request = self._admit(rpc, data, facts)
             if rpc.path in self._late:
                 await self._arrival(rpc)

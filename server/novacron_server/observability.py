@@ -15,7 +15,7 @@ import queue
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextvars import Token
 from typing import Any
 
@@ -37,7 +37,7 @@ _calls = _meter.create_counter("novacron.rpc.calls", "{call}", "RPCs served, by 
 _seconds = _meter.create_histogram("novacron.rpc.duration", "s", "Time from request to answer, by method and status")
 _open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
 # Keys of metadata that tell of a caller's trace.
-TRACED = frozenset(propagate.get_global_textmap().fields)
+_TRACED = frozenset(propagate.get_global_textmap().fields)
 # Whether there was an SDK before us. Each call asks for one, and OpenTelemetry's own answer looks into the environment.
 _is_provided = type(trace.get_tracer_provider()) is not trace.ProxyTracerProvider
 
@@ -153,26 +153,32 @@ def setup_export(endpoint: str) -> Callable[[], None]:
     return stop
 
 
+Metadata = Callable[[], Iterable[tuple[str, str | bytes]] | None]
+"""Gives what came with a call. It is asked only where its trace is told of, since to read it costs more than that."""
+
+
 class Observed:
     """One span, the log line and the metrics of one RPC, around what serves it; `facts` may be filled meanwhile.
 
     A class, because a generator as a context manager costs more than what is done here.
     """
 
-    __slots__ = ("_begin", "_call", "_facts", "_label", "_rpc", "_span", "_token")
+    __slots__ = ("_begin", "_call", "_facts", "_label", "_metadata", "_rpc", "_span", "_token")
 
-    def __init__(self, rpc: Rpc, call: Call, traced: Mapping[str, str], facts: dict[str, str]) -> None:
-        self._rpc, self._call, self._facts = rpc, call, facts
+    def __init__(self, rpc: Rpc, call: Call, metadata: Metadata, facts: dict[str, str]) -> None:
+        self._rpc, self._call, self._metadata, self._facts = rpc, call, metadata, facts
         self._label = {"rpc.method": rpc.path}
         self._token: Token[Context] | None = None
-        self._span = _span(rpc, traced)
+        # Without an SDK a span is no more than what the caller's headers say.
+        is_traced = _is_provided or "opentelemetry.sdk.trace" in sys.modules
+        self._span = _span(rpc, metadata) if is_traced else None
 
     def __enter__(self) -> None:
         self._begin = time.perf_counter()
         _open.add(1, self._label)
         # A generator may be closed from another context than it began in, so streams do not set theirs; what they read
-        # is read by collectors, for all of them. Where nobody traces there is nothing to set.
-        if self._span is not trace.INVALID_SPAN and not self._rpc.is_stream:
+        # is read by collectors, for all of them.
+        if self._span is not None and not self._rpc.is_stream:
             self._token = context.attach(trace.set_span_in_context(self._span))
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
@@ -185,8 +191,12 @@ class Observed:
         _calls.add(1, ended)
         if not self._rpc.is_stream:
             _seconds.record(seconds, ended)
-        _line(self._rpc, self._call, code, seconds, self._span, self._facts)
-        if self._span is not trace.INVALID_SPAN:
+        level = _level(self._rpc, code, seconds)
+        # Asked of the standard library, before anything of the line is made: structlog would ask it last.
+        if _threshold.isEnabledFor(level):
+            span = self._span or _span(self._rpc, self._metadata)
+            _line(level, self._rpc, self._call, code, seconds, span, self._facts)
+        if self._span is not None:
             self._span.set_attribute("rpc.response.status_code", code)
             if code in ("INTERNAL", "UNKNOWN", "UNAVAILABLE"):
                 self._span.set_status(StatusCode.ERROR)
@@ -205,22 +215,16 @@ def _code(error: BaseException) -> str:
     return "INTERNAL"
 
 
-def _span(rpc: Rpc, traced: Mapping[str, str]) -> Span:
-    """The span of a call, in the caller's trace if it has one; INVALID_SPAN where nobody traces."""
-    # Without an SDK a span is no more than what the caller's headers say.
-    if not (traced or _is_provided or "opentelemetry.sdk.trace" in sys.modules):
-        return trace.INVALID_SPAN
+def _span(rpc: Rpc, metadata: Metadata) -> Span:
+    """The span of a call, in the caller's trace if it has one."""
+    traced = {key: str(value) for key, value in metadata() or () if key in _TRACED}
     attributes = {"rpc.system.name": "grpc", "rpc.method": f"{rpc.service}/{rpc.name}"}
     return _tracer.start_span(
         f"{rpc.service}/{rpc.name}", propagate.extract(traced), kind=SpanKind.SERVER, attributes=attributes
     )
 
 
-def _line(rpc: Rpc, call: Call, code: str, seconds: float, span: Span, facts: Mapping[str, str]) -> None:
-    level = _level(rpc, code, seconds)
-    # Asked of the standard library, before anything of the line is made: structlog would ask it last.
-    if not _threshold.isEnabledFor(level):
-        return
+def _line(level: int, rpc: Rpc, call: Call, code: str, seconds: float, span: Span, facts: Mapping[str, str]) -> None:
     fields: dict[str, Any] = {"method": rpc.path, "code": code, "ms": round(seconds * 1000, 1), **facts}
     fields["principal"] = call.principal
     if call.request_id:

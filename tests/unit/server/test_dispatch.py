@@ -64,7 +64,7 @@ class Looks:
 
     async def call(self, method: str, request: Any) -> Any:
         rpc = self._dispatch.rpcs[f"ProviderService/{method}"]
-        return await self._dispatch.unary(rpc, request.SerializeToString(), Call(), {})
+        return await self._dispatch.unary(rpc, request.SerializeToString(), Call(), tuple)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import sys
 
 import pytest
 import structlog
@@ -72,7 +73,7 @@ def lines_of(level: str, name: str, error: Exception | None = None) -> list[dict
     """What a call leaves in a log of that level."""
     out = io.StringIO()
     stop = setup_logs(level, "json", out)
-    with contextlib.suppress(CloudError, ZeroDivisionError), Observed(RPCS[name], Call(), {}, {}):
+    with contextlib.suppress(CloudError, ZeroDivisionError), Observed(RPCS[name], Call(), tuple, {}):
         if error:
             raise error
     stop()
@@ -105,3 +106,28 @@ def test_a_read_that_takes_long_is_told_without_debug(restored: object, monkeypa
     monkeypatch.setattr(observability, "SLOW", 0.0)
     [line] = lines_of("info", "GetProvider")
     assert line["code"] == "OK"
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_a_line_tells_the_callers_trace_and_where_there_is_none_it_is_not_asked_for(
+    restored: object, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    # An SDK would want to know it of each call.
+    monkeypatch.delitem(sys.modules, "opentelemetry.sdk.trace", raising=False)
+    monkeypatch.setattr(observability, "_is_provided", False)
+    asked = []
+
+    def metadata() -> list[tuple[str, str | bytes]]:
+        asked.append(level)
+        return [("user-agent", "x"), ("x-bin", b"\xff"), ("traceparent", f"00-{TRACE}-b7ad6b7169203331-01")]
+
+    out = io.StringIO()
+    stop = setup_logs(level, "json", out)
+    with Observed(RPCS["GetProvider"], Call(), metadata, {}):
+        pass
+    stop()
+    told = [json.loads(line)["trace_id"] for line in out.getvalue().splitlines()]
+    assert (told, asked) == (([TRACE], [level]) if level == "debug" else ([], []))
