@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import inspect
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -31,8 +31,8 @@ from novacron_providers.contract.paging import decode_token, encode_token, page_
 from novacron_providers.contract.provider import Area
 
 from novacron_server.inventory.providers import Providers
-from novacron_server.inventory.reads import Reads
-from novacron_server.observability import Observed
+from novacron_server.inventory.reads import Asked, Reads
+from novacron_server.observability import Metadata, Observed
 from novacron_server.operations import Operations
 from novacron_server.rpc import Kind, Rpc, contract
 from novacron_server.security.public import without_secrets
@@ -48,8 +48,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.dispatch")
 AREAS: tuple[type[Area], ...] = (Compute, Metrics, CustomMetrics)
 # Seconds for a read without a deadline.
 READ_LIMIT = 30.0
-# Reads that are known to be valid, at most, and the bytes of one, at most.
-VALID, VALID_BYTES = 1_000, 512
+# Reads that are known again by their bytes, at most, and the bytes of one, at most.
+KNOWN, KNOWN_BYTES = 1_000, 512
 # Of the time left, how much a fan-out keeps for putting the answer together: at least this share and these seconds.
 MARGIN_SHARE, MARGIN = 0.1, 0.2
 
@@ -102,7 +102,7 @@ class Dispatch:
         self._late: dict[str, Late] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._writes: set[asyncio.Task[Message]] = set()
-        self._valid: set[tuple[str, bytes]] = set()
+        self._known: dict[tuple[str, bytes], Asked] = {}
         for path, rpc in self.rpcs.items():
             if late and rpc.attribute in late.answers:
                 self._owners[path] = self._late[path] = late
@@ -135,22 +135,24 @@ class Dispatch:
             facts={"provider": name, "capability": capability},
         )
 
-    async def unary(self, rpc: Rpc, data: bytes, call: Call, traced: Mapping[str, str]) -> Message | bytes:
+    async def unary(self, rpc: Rpc, data: bytes, call: Call, metadata: Metadata) -> Message | bytes:
         """Answer a read, a write, or the start of an operation; what is serialised already, as bytes."""
         facts: dict[str, str] = {}
-        with Observed(rpc, call, traced, facts):
-            request = self._admit(rpc, data, facts)
+        with Observed(rpc, call, metadata, facts):
+            asked = self._admit(rpc, data, facts)
+            if rpc.is_read:
+                answer = self._read(asked, call)
+                return answer if isinstance(answer, bytes) else await answer
+            request = asked.request
             if rpc.is_repeatable:
                 call = replace(call, request_id=request.request_id)
-            if rpc.is_read:
-                return await self._read(rpc, request, call)
             if rpc.kind is Kind.WRITE:
                 return await self._write(rpc, request, call)
             return await self._operate(rpc, request, call)
 
     @asynccontextmanager
     async def stream(
-        self, rpc: Rpc, data: bytes, call: Call, traced: Mapping[str, str]
+        self, rpc: Rpc, data: bytes, call: Call, metadata: Metadata
     ) -> AsyncIterator[AsyncIterator[Message | bytes | Feed]]:
         """The messages of a stream, to be entered; those that the method has already serialised are bytes.
 
@@ -158,80 +160,85 @@ class Dispatch:
         """
         facts: dict[str, str] = {}
         # No generator around the method's: each message, and each wait for one, would pass through it.
-        with Observed(rpc, call, traced, facts):
-            request = self._admit(rpc, data, facts)
+        with Observed(rpc, call, metadata, facts):
+            request = self._admit(rpc, data, facts).request
             if rpc.path in self._late:
                 await self._arrival(rpc)
             async with aclosing(self.method(rpc, request)(request, call)) as messages:
                 yield messages
 
-    def _admit(self, rpc: Rpc, data: bytes, facts: dict[str, str]) -> Any:
+    def _admit(self, rpc: Rpc, data: bytes, facts: dict[str, str]) -> Asked:
         """Parse, validate, and put the default provider's id in place of "default"."""
-        try:
-            request: Any = rpc.request.FromString(data)
-        except DecodeError:
-            raise InvalidArgument(f"the bytes are no {rpc.request.DESCRIPTOR.full_name}") from None
-        self._validate(rpc, request, data)
-        provider = _located(rpc, request)
-        if provider == "default":
-            provider = self._providers.default()
-            name = getattr(request, rpc.locator)
-            setattr(request, rpc.locator, name.replace("providers/default", f"providers/{provider}", 1))
+        asked = (self._known.get((rpc.path, data)) if rpc.is_read else None) or self._parse(rpc, data)
+        if asked.provider == "default":
+            asked = asked.of(self._providers.default())
+        provider = asked.provider
         if provider:
             facts["provider"] = provider
         if rpc.locator == "parent" and provider and provider != WILDCARD:
             # Also where the sidecar itself answers: a list of nothing would hide a mistyped name.
             self._providers.get(provider)
-        return request
+        return asked
 
-    def _validate(self, rpc: Rpc, request: Message, data: bytes) -> None:
-        """Validate a request; a read that was found valid is not looked at again, since most are repeated."""
+    def _parse(self, rpc: Rpc, data: bytes) -> Asked:
+        """Parse and validate; a read that was found valid is known again by its bytes, since most are repeated."""
+        try:
+            request = rpc.request.FromString(data)
+        except DecodeError:
+            raise InvalidArgument(f"the bytes are no {rpc.request.DESCRIPTOR.full_name}") from None
+        validate(rpc, request)
+        asked = Asked(rpc, request)
         # A change may hold secrets, which are not to be kept.
-        if not rpc.is_read or len(data) > VALID_BYTES:
-            validate(rpc, request)
-        elif (rpc.path, data) not in self._valid:
-            validate(rpc, request)
-            if len(self._valid) == VALID:
-                self._valid.clear()
-            self._valid.add((rpc.path, data))
+        if rpc.is_read and len(data) <= KNOWN_BYTES:
+            if len(self._known) == KNOWN:
+                self._known.clear()
+            self._known[rpc.path, data] = asked
+        return asked
 
     async def _arrival(self, rpc: Rpc) -> None:
         """Wait for what answers; from then on it is asked directly."""
         self._owners[rpc.path] = await self._late[rpc.path].made()
         self._late.pop(rpc.path, None)
 
-    def _read(self, rpc: Rpc, request: Any, call: Call) -> Awaitable[Message | bytes]:
-        if call.deadline is None:
-            # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
-            if rpc.path in self._owners:
-                return self._answer(rpc, request, call)
+    def _read(self, asked: Asked, call: Call) -> bytes | Awaitable[Message | bytes]:
+        """The answer of a read, or what gives it in time: there is no limit to set where it is at hand."""
+        # What the sidecar answers by itself knows its own limits (WaitOperation: up to ten minutes).
+        if call.deadline is None and asked.rpc.path not in self._owners:
             call = replace(call, deadline=time.monotonic() + READ_LIMIT)
-        return self._in_time(rpc, request, call)
+        answer = self._answer(asked, call)
+        if call.deadline is None or isinstance(answer, bytes):
+            return answer
+        return self._in_time(asked.rpc, answer, call)
 
-    async def _in_time(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
+    async def _in_time(self, rpc: Rpc, answer: Awaitable[Message | bytes], call: Call) -> Message | bytes:
         try:
             async with asyncio.timeout(call.remaining()):
-                return await self._answer(rpc, request, call)
+                return await answer
         except TimeoutError:
             raise DeadlineExceeded(f"{rpc.path} was not done before the deadline") from None
 
-    def _answer(self, rpc: Rpc, request: Any, call: Call) -> Awaitable[Message | bytes]:
-        """What answers a read, to be awaited; the method itself where nothing is around it, as each await costs."""
+    def _answer(self, asked: Asked, call: Call) -> bytes | Awaitable[Message | bytes]:
+        """What answers a read, to be awaited, or its bytes where these are at hand: nothing around them costs less."""
+        rpc = asked.rpc
         if rpc.path in self._late:
-            return self._late_answer(rpc, request, call)
+            return self._late_answer(asked, call)
         if owner := self._owners.get(rpc.path):
-            answer: Awaitable[Message] = _bound(owner, rpc)(request, call)
+            answer: bytes | Awaitable[Message | bytes] = _bound(owner, rpc)(asked.request, call)
             return answer
-        if _located(rpc, request) == WILDCARD:
-            return self._fan_out(rpc, request, call)
-        return self._shared(rpc, request, call)
+        if asked.provider == WILDCARD:
+            return self._fan_out(rpc, asked.request, call)
+        # What is kept was answered by this connection, so the provider has what it takes.
+        if (kept := self._reads.kept(asked)) is not None:
+            return kept.data
+        return self._shared(asked, call)
 
-    async def _late_answer(self, rpc: Rpc, request: Any, call: Call) -> Message | bytes:
-        await self._arrival(rpc)
-        return await self._answer(rpc, request, call)
+    async def _late_answer(self, asked: Asked, call: Call) -> Message | bytes:
+        await self._arrival(asked.rpc)
+        answer = self._answer(asked, call)
+        return answer if isinstance(answer, bytes) else await answer
 
-    async def _shared(self, rpc: Rpc, request: Any, call: Call) -> bytes:
-        return (await self._reads.read(rpc, request, call, self.method(rpc, request))).data
+    async def _shared(self, asked: Asked, call: Call) -> bytes:
+        return (await self._reads.read(asked, call, self.method(asked.rpc, asked.request))).data
 
     async def _write(self, rpc: Rpc, request: Any, call: Call) -> Message:
         """Run a change of the sidecar itself, on record; with a request_id, give the first answer again."""
@@ -320,7 +327,7 @@ class Dispatch:
             part.parent, part.page_size, part.page_token = f"providers/{name}", share, (left or {}).get(name, "")
             try:
                 async with asyncio.timeout(inner.remaining()):
-                    return await self._reads.read(rpc, part, inner, self.method(rpc, part))
+                    return await self._reads.read(Asked(rpc, part), inner, self.method(rpc, part))
             except TimeoutError:
                 return DeadlineExceeded(f"provider {name!r} did not answer in time", facts={"provider": name})
             except CloudError as error:

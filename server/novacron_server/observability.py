@@ -12,12 +12,11 @@ import asyncio
 import functools
 import logging
 import logging.handlers
-import os
 import queue
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -28,10 +27,13 @@ from novacron_providers.contract.errors import CloudError
 from novacron_server.rpc import Rpc
 
 if TYPE_CHECKING:
-    from novacron_server.signals import Signals, Traced
+    from novacron_server.signals import Signals
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.rpc")
 _threshold = logging.getLogger("novacron.rpc")
+
+# The W3C's header that tells of a caller's trace, with the trace's id.
+_TRACEPARENT = re.compile(r"(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-.*)?")
 
 
 @functools.cache
@@ -41,18 +43,6 @@ def signals() -> "Signals":
 
     return SIGNALS
 
-
-def carriers() -> frozenset[str]:
-    """Keys of metadata that tell of a caller's trace."""
-    # While nobody has imported OpenTelemetry, only the environment can have chosen others than its usual ones.
-    if "opentelemetry" not in sys.modules and not any(name.startswith("OTEL_") for name in os.environ):
-        return frozenset({"traceparent", "tracestate", "baggage"})
-    from novacron_server.signals import TRACED
-
-    return TRACED
-
-
-TRACED = carriers()
 
 # Seconds from which on a read that succeeds is told at level info.
 SLOW = 1.0
@@ -169,22 +159,26 @@ def setup_export(endpoint: str) -> Callable[[], None]:
     return stop
 
 
+Metadata = Callable[[], Iterable[tuple[str, str | bytes]] | None]
+"""Gives what came with a call. It is asked only where its trace is told of, since to read it costs more than that."""
+
+
 class Observed:
     """One span, the log line and the metrics of one RPC, around what serves it; `facts` may be filled meanwhile.
 
     A class, because a generator as a context manager costs more than what is done here.
     """
 
-    __slots__ = ("_begin", "_call", "_facts", "_rpc", "_signals", "_span", "_traced")
+    __slots__ = ("_begin", "_call", "_facts", "_metadata", "_rpc", "_signals", "_span")
 
-    def __init__(self, rpc: Rpc, call: Call, traced: Mapping[str, str], facts: dict[str, str]) -> None:
-        self._rpc, self._call, self._traced, self._facts = rpc, call, traced, facts
+    def __init__(self, rpc: Rpc, call: Call, metadata: Metadata, facts: dict[str, str]) -> None:
+        self._rpc, self._call, self._metadata, self._facts = rpc, call, metadata, facts
 
     def __enter__(self) -> None:
         self._begin = time.perf_counter()
         # While nobody has imported any of OpenTelemetry, nobody can take what it is told.
-        self._signals = signals() if self._traced or "opentelemetry" in sys.modules else None
-        self._span = self._signals.begin(self._rpc, self._traced) if self._signals else None
+        self._signals = signals() if "opentelemetry" in sys.modules else None
+        self._span = self._signals.begin(self._rpc, self._metadata) if self._signals else None
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         code = "OK" if error is None else _code(error)
@@ -193,7 +187,11 @@ class Observed:
         seconds = time.perf_counter() - self._begin
         if self._signals:
             self._signals.end(self._rpc, code, seconds)
-        _line(self._rpc, self._call, code, seconds, self._span, self._facts)
+        level = _level(self._rpc, code, seconds)
+        # Asked of the standard library, before anything of the line is made: structlog would ask it last.
+        if _threshold.isEnabledFor(level):
+            trace_id = self._span.trace_id if self._span else _trace_id(self._metadata)
+            _line(level, self._rpc, self._call, code, seconds, trace_id, self._facts)
         if self._span:
             self._span.end(code)
 
@@ -208,17 +206,20 @@ def _code(error: BaseException) -> str:
     return "INTERNAL"
 
 
-def _line(rpc: Rpc, call: Call, code: str, seconds: float, traced: "Traced | None", facts: Mapping[str, str]) -> None:
-    level = _level(rpc, code, seconds)
-    # Asked of the standard library, before anything of the line is made: structlog would ask it last.
-    if not _threshold.isEnabledFor(level):
-        return
+def _trace_id(metadata: Metadata) -> str:
+    """Id of the trace that a caller tells of; "" for none."""
+    told = dict(metadata() or ()).get("traceparent", "")
+    found = _TRACEPARENT.fullmatch(told) if isinstance(told, str) else None
+    return found[1] if found else ""
+
+
+def _line(level: int, rpc: Rpc, call: Call, code: str, seconds: float, trace_id: str, facts: Mapping[str, str]) -> None:
     fields: dict[str, Any] = {"method": rpc.path, "code": code, "ms": round(seconds * 1000, 1), **facts}
     fields["principal"] = call.principal
     if call.request_id:
         fields["request_id"] = call.request_id
-    if traced and (told := traced.span.get_span_context()).is_valid:
-        fields["trace_id"] = f"{told.trace_id:032x}"
+    if trace_id:
+        fields["trace_id"] = trace_id
     _log.log(level, "rpc", **fields)
 
 

@@ -5,7 +5,6 @@ spans and ours are one trace.
 """
 
 import sys
-from collections.abc import Mapping
 from contextvars import Token
 from typing import NamedTuple
 
@@ -13,10 +12,13 @@ from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
+from novacron_server.observability import Metadata
 from novacron_server.rpc import Rpc
 
 _tracer = trace.get_tracer("novacron.server")
 _meter = metrics.get_meter("novacron.server")
+# Keys of metadata that tell of a caller's trace.
+_FIELDS = frozenset(propagate.get_global_textmap().fields)
 # Whether there was an SDK before us. Each call asks for one, and OpenTelemetry's own answer looks into the environment.
 _is_provided = type(trace.get_tracer_provider()) is not trace.ProxyTracerProvider
 
@@ -26,6 +28,12 @@ class Traced(NamedTuple):
 
     span: Span
     token: Token[Context] | None
+
+    @property
+    def trace_id(self) -> str:
+        """Id of its trace, in hex; "" for none."""
+        told = self.span.get_span_context()
+        return f"{told.trace_id:032x}" if told.is_valid else ""
 
     def end(self, code: str) -> None:
         """End the span, and leave its context."""
@@ -47,12 +55,13 @@ class Signals:
         )
         self._open = _meter.create_up_down_counter("novacron.rpc.open", "{call}", "RPCs under way, by method")
 
-    def begin(self, rpc: Rpc, traced: Mapping[str, str]) -> Traced | None:
+    def begin(self, rpc: Rpc, metadata: Metadata) -> Traced | None:
         """Note that a call begins; gives its span, in the caller's trace if it has one; None where nobody traces."""
         self._open.add(1, {"rpc.method": rpc.path})
         # Without an SDK a span is no more than what the caller's headers say.
-        if not (traced or _is_provided or "opentelemetry.sdk.trace" in sys.modules):
+        if not (_is_provided or "opentelemetry.sdk.trace" in sys.modules):
             return None
+        traced = {key: str(value) for key, value in metadata() or () if key in _FIELDS}
         name = f"{rpc.service}/{rpc.name}"
         attributes = {"rpc.system.name": "grpc", "rpc.method": name}
         span = _tracer.start_span(name, propagate.extract(traced), kind=SpanKind.SERVER, attributes=attributes)
@@ -71,4 +80,3 @@ class Signals:
 
 # One for the process, as its instruments are.
 SIGNALS = Signals()
-TRACED = frozenset(propagate.get_global_textmap().fields)

@@ -85,8 +85,8 @@ async def test_a_change_that_cannot_be_recorded_is_not_made(sandbox: Sandbox, tm
         await app._store.write(lambda connection: connection.change("alter table record rename to lost"))
         request = registration(sandbox).SerializeToString()
         with pytest.raises(Exception, match="no such table: record"):
-            await dispatch.unary(rpc, request, Call(), {})
+            await dispatch.unary(rpc, request, Call(), tuple)
         assert app._providers.names() == []
         await app._store.write(lambda connection: connection.change("alter table lost rename to record"))
-        await dispatch.unary(rpc, request, Call(), {})
+        await dispatch.unary(rpc, request, Call(), tuple)
         assert app._providers.names() == ["aws"]

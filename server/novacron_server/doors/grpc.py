@@ -19,7 +19,6 @@ from novacron_providers.contract.errors import CloudError, ShuttingDown, Throttl
 from novacron_server.dispatch import Dispatch
 from novacron_server.doors.connections import hang_up
 from novacron_server.doors.writer import Writer
-from novacron_server.observability import TRACED
 from novacron_server.rpc import Rpc
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("novacron.grpc")
@@ -121,7 +120,7 @@ class GrpcDoor:
         async def answer(data: bytes, context: "grpc.aio.ServicerContext[bytes, Any]") -> Message | bytes:
             try:
                 self._admit()
-                return await self._dispatch.unary(rpc, data, self._call(rpc, context), _traced(context))
+                return await self._dispatch.unary(rpc, data, self._call(rpc, context), context.invocation_metadata)
             except Exception as error:  # noqa: BLE001  # the door is where every error becomes a status
                 raise await _abort(context, rpc, error) from None
 
@@ -132,7 +131,7 @@ class GrpcDoor:
             writer = Writer(context)
             try:
                 self._admit()
-                stream = self._dispatch.stream(rpc, data, self._call(rpc, context), _traced(context))
+                stream = self._dispatch.stream(rpc, data, self._call(rpc, context), context.invocation_metadata)
                 async with stream as messages:
                     async for message in messages:
                         if isinstance(message, bytes | Message):
@@ -181,11 +180,6 @@ class GrpcDoor:
 
 def _serialized(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
-
-
-def _traced(context: "grpc.aio.ServicerContext[bytes, Any]") -> dict[str, str]:
-    """What the caller's metadata tells of its trace; of all the rest nothing is read."""
-    return {key: str(value) for key, value in context.invocation_metadata() or () if key in TRACED}
 
 
 async def _abort(context: "grpc.aio.ServicerContext[bytes, Any]", rpc: Rpc, error: Exception) -> BaseException:

@@ -46,9 +46,13 @@ class Health:
         self._throttling = False
         self._probe: asyncio.Task[None] | None = None
 
+    def is_recent(self, call: Call, max_age: float) -> bool:
+        """Whether what is known is at most `max_age` seconds old."""
+        return self.observed is not None and call.clock.time() - self.observed <= max_age
+
     async def refresh(self, call: Call, max_age: float) -> None:
-        """Probe unless what is known is at most `max_age` seconds old. Never raises a CloudError."""
-        if self.observed is not None and call.clock.time() - self.observed <= max_age:
+        """Probe unless what is known is recent. Never raises a CloudError."""
+        if self.is_recent(call, max_age):
             return
         if self._probe is None:
             self._probe = asyncio.create_task(self._run(Call(principal=call.principal, clock=call.clock)))
@@ -101,9 +105,8 @@ class Health:
 
     def facts(self) -> tuple[object, ...]:
         """All that `state` and `message` are made of: while it is equal, so are they."""
-        connection = self.connection
         told = (self.identity, self.error, self.regions, self.observed, self._throttling)
-        return (*told, connection.throttled_calls(), *connection.circuits())
+        return (told, self.connection.throttled_calls(), tuple(self.connection.circuits()))
 
     def state(self) -> provider_pb2.ProviderState:
         """The state that this adds up to."""

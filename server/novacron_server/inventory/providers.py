@@ -72,7 +72,7 @@ class Registered:
         health: Of its connection; None when there is none.
         metrics: Of its connection; None when it has none.
         fault: Why there is no connection; None when there is one.
-        shown: The last answer that was made of all this, and the facts that it was made of; None before the first.
+        shown: The facts that the last answer was made of, the answer, and its bytes; None before the first.
     """
 
     row: ProviderRow
@@ -81,14 +81,14 @@ class Registered:
     health: Health | None = None
     metrics: Metrics | None = None
     fault: CloudError | None = None
-    shown: tuple[tuple[object, ...], provider_service_pb2.GetProviderResponse] | None = None
+    shown: tuple[tuple[object, ...], provider_service_pb2.GetProviderResponse, bytes] | None = None
 
     def facts(self) -> tuple[object, ...]:
         """All that a provider is shown as: while it is equal, the last answer is right."""
         if self.health is None:
             return (self.row, self.fault)
-        spent = (self.budget.billed(self.metrics), self.budget.day) if self.metrics else ()
-        return (self.row, *spent, *self.health.facts())
+        billed = self.budget.billed(self.metrics) if self.metrics else 0
+        return (self.row, billed, self.budget.day, self.health.facts())
 
 
 class Providers:

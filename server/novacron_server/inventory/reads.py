@@ -8,6 +8,7 @@ import copy
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -46,6 +47,36 @@ def max_staleness(request: Any, config: provider_pb2.ProviderConfig) -> float:
         if message.HasField("max_staleness"):
             return float(message.max_staleness.ToNanoseconds() / 1e9)
     return MAX_STALENESS
+
+
+class Asked:
+    """A request that was parsed and found valid. It is shared by all who ask the same: not to be written to.
+
+    Attributes:
+        rpc: Whose it is.
+        request: The message.
+        provider: Id of the provider that it names by name or parent; empty when it names none.
+    """
+
+    def __init__(self, rpc: Rpc, request: Any) -> None:
+        self.rpc, self.request = rpc, request
+        self.provider = provider_of(getattr(request, rpc.locator)) if rpc.locator else ""
+
+    def of(self, provider: str) -> "Asked":
+        """The same of another provider."""
+        request: Any = type(self.request)()
+        request.CopyFrom(self.request)
+        name = getattr(request, self.rpc.locator)
+        setattr(request, self.rpc.locator, name.replace(f"providers/{self.provider}", f"providers/{provider}", 1))
+        return Asked(self.rpc, request)
+
+    @cached_property
+    def key(self) -> bytes:
+        """Equal for reads that have the same answer."""
+        same: Message = type(self.request)()
+        same.CopyFrom(self.request)
+        same.ClearField("max_staleness")
+        return self.rpc.path.encode() + b"\0" + same.SerializeToString(deterministic=True)
 
 
 class Answer(NamedTuple):
@@ -184,24 +215,31 @@ class Reads:
         self.recent = Recent(clock)
         self._shelves: WeakKeyDictionary[Connection, _Shelf] = WeakKeyDictionary()
 
-    async def read(self, rpc: Rpc, request: Any, call: Call, method: Method) -> Answer:
+    def kept(self, asked: Asked) -> Answer | None:
+        """The answer that is kept of a read, if it is at most as old as request or configuration allow.
+
+        Raises NotFound for a provider that is not registered, or why it has no connection.
+        """
+        shelf, age = self._shelves.get(self._providers.connection(asked.provider)), self._age(asked)
+        return shelf.get(asked.key, self._clock.monotonic() - age) if shelf is not None and age > 0 else None
+
+    async def read(self, asked: Asked, call: Call, method: Method) -> Answer:
         """The answer of `method`, an RPC of the connection of the provider that the request names.
 
         It is at most as old as request or configuration allow. The method gives a message of its own each time. The
         call has a deadline. Raises what the method raises; errors are shared by those who wait, and not kept.
         """
         assert call.deadline is not None, "reads have a limit"
-        name = provider_of(getattr(request, "name", "") or request.parent)
-        shelf = self._shelves.setdefault(self._providers.connection(name), _Shelf())
-        key, age = _key(rpc, request), max_staleness(request, self._providers.config(name))
-        oldest = self._clock.monotonic() - age
-        if age > 0 and (answer := shelf.get(key, oldest)) is not None:
+        if (answer := self.kept(asked)) is not None:
             return answer
+        key, oldest = asked.key, self._clock.monotonic() - self._age(asked)
+        shelf = self._shelves.setdefault(self._providers.connection(asked.provider), _Shelf())
         before = shelf.flights.get(key)
         if before is not None and before.serves(oldest, shelf.changes, call.deadline):
             return await before.answer()
         flight = shelf.flights[key] = _Flight(call.deadline)
-        flight.start(self._fly(shelf, key, flight, before, lambda: self.recent.answer(rpc, request, call, method)))
+        ask = partial(self.recent.answer, asked.rpc, asked.request, call, method)
+        flight.start(self._fly(shelf, key, flight, before, ask))
         return await flight.answer()
 
     def changed(self, provider: str) -> None:
@@ -214,6 +252,9 @@ class Reads:
         """An operation has ended."""
         self.recent.settled(operation)
         self.changed(provider_of(operation.name))
+
+    def _age(self, asked: Asked) -> float:
+        return max_staleness(asked.request, self._providers.config(asked.provider))
 
     async def _fly(
         self,
@@ -235,11 +276,3 @@ class Reads:
         if flight.changes == shelf.changes and not answer.partial:
             shelf.put(key, answer, flight.asked)
         return answer
-
-
-def _key(rpc: Rpc, request: Message) -> bytes:
-    """Equal for reads that have the same answer."""
-    same = type(request)()
-    same.CopyFrom(request)
-    same.ClearField("max_staleness")
-    return rpc.path.encode() + b"\0" + same.SerializeToString(deterministic=True)

@@ -36,10 +36,12 @@ class ProvidersService:
     def __init__(self, providers: Providers, active: Callable[[str], Awaitable[int]]) -> None:
         self._providers, self._active = providers, active
 
-    async def get_provider(self, request: pb.GetProviderRequest, call: Call) -> pb.GetProviderResponse:
+    def get_provider(self, request: pb.GetProviderRequest, call: Call) -> bytes | Awaitable[bytes]:
         registered = self._providers.get(provider_of(request.name))
-        await _refresh(registered, request, call)
-        return _answer(registered)
+        health = registered.health
+        if health is None or health.is_recent(call, max_staleness(request, registered.config)):
+            return _shown(registered)[1]
+        return self._refreshed(registered, request, call)
 
     async def list_providers(self, request: pb.ListProvidersRequest, call: Call) -> pb.ListProvidersResponse:
         query = Filter.parse(request.filter, provider_pb2.Provider)
@@ -148,6 +150,10 @@ class ProvidersService:
             answer.observe_time.FromNanoseconds(round(health.observed * 1e9))
         return answer
 
+    async def _refreshed(self, registered: Registered, request: pb.GetProviderRequest, call: Call) -> bytes:
+        await _refresh(registered, request, call)
+        return _shown(registered)[1]
+
     def _secrets_or_none(self, name: str) -> dict[str, Secret] | None:
         """Stored credentials; None when they cannot be opened, which an update may be about to mend."""
         return None if self._providers.get(name).fault else self._providers.secrets(name)
@@ -233,16 +239,17 @@ def _only(config: provider_pb2.ProviderConfig, field: str) -> provider_pb2.Provi
 
 def message_of(registered: Registered) -> provider_pb2.Provider:
     """A provider as the contract has it, without secrets. It is shared: not to be written to."""
-    return _answer(registered).provider
+    return _shown(registered)[0].provider
 
 
-def _answer(registered: Registered) -> pb.GetProviderResponse:
-    """A provider as it is now; made anew only if something of it is another than it was."""
+def _shown(registered: Registered) -> tuple[pb.GetProviderResponse, bytes]:
+    """A provider as it is now, and serialised; made anew only if something of it is another than it was."""
     # Providers are asked for far more often than they change, and a message of many parts costs more than the call.
-    facts = registered.facts()
-    if registered.shown is None or registered.shown[0] != facts:
-        registered.shown = facts, pb.GetProviderResponse(provider=_made(registered))
-    return registered.shown[1]
+    facts, shown = registered.facts(), registered.shown
+    if shown is None or shown[0] != facts:
+        answer = pb.GetProviderResponse(provider=_made(registered))
+        shown = registered.shown = facts, answer, answer.SerializeToString()
+    return shown[1:]
 
 
 def _made(registered: Registered) -> provider_pb2.Provider:

@@ -20,8 +20,8 @@ async def shown(lab: WatchLab, **staleness: int) -> bytes:
     """What GetProvider answers; it asks the cloud only where it is told to."""
     request = pb.GetProviderRequest(name="providers/toy")
     request.max_staleness.seconds = staleness.get("seconds", 1_000_000)
-    answer = await ProvidersService(lab.providers, active).get_provider(request, Call(clock=lab.clock))
-    return answer.SerializeToString(deterministic=True)
+    answer = ProvidersService(lab.providers, active).get_provider(request, Call(clock=lab.clock))
+    return answer if isinstance(answer, bytes) else await answer
 
 
 async def active(provider: str) -> int:

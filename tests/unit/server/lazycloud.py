@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import empty_pb2
-from novacron.cloud.v1 import common_pb2, compute_pb2, provider_pb2
+from novacron.cloud.v1 import capabilities_pb2, common_pb2, compute_pb2, provider_pb2
 from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_providers.contract import Area, Call, Compute, Connection, Filter, Identity, Op, Provider, Settings
 from novacron_providers.contract.errors import CloudError, NotFound
@@ -133,8 +133,13 @@ class LazyCloud(Connection, Compute):
 @contextlib.asynccontextmanager
 async def registry(folder: pathlib.Path, clock: ManualClock, accounts: Mapping[str, str]) -> AsyncIterator[Providers]:
     """Providers of such clouds, by id, with the account that each leads to."""
+    able = capabilities_pb2.CapabilityStatus(
+        capability=capabilities_pb2.CAPABILITY_INSTANCES, level=capabilities_pb2.SUPPORT_LEVEL_NATIVE
+    )
     plugins = {
-        kind: Provider(kind=kind, display_name=kind, capabilities=(), check=lambda settings: None, connect=LazyCloud)
+        kind: Provider(
+            kind=kind, display_name=kind, capabilities=[able], check=lambda settings: None, connect=LazyCloud
+        )
         for kind in ("lazy", "other")
     }
     store = await Store.open(f"sqlite:///{folder / 'state.db'}")
@@ -148,15 +153,20 @@ async def registry(folder: pathlib.Path, clock: ManualClock, accounts: Mapping[s
 
 
 async def register(
-    providers: Providers, name: str, config: provider_pb2.ProviderConfig, kind: str = "lazy"
+    providers: Providers,
+    name: str,
+    config: provider_pb2.ProviderConfig,
+    kind: str = "lazy",
+    *,
+    is_default: bool = False,
 ) -> LazyCloud:
     """Register one more, or another version of one that there is; gives its cloud."""
     data = config.SerializeToString(deterministic=True)
     known = name in providers.names()
     version = providers.get(name).row.version + 1 if known else 1
     row = ProviderRow(
-        id=name, kind=kind, display_name="", config=data, auth=b"", is_default=False, version=version, origin="rpc",
-        create_time=0.0,
+        id=name, kind=kind, display_name="", config=data, auth=b"", is_default=is_default, version=version,
+        origin="rpc", create_time=0.0,
     )  # fmt: skip
     registered = await providers.admit(row, {}, Call())
     await (providers.change(registered, version - 1) if known else providers.add(registered))

@@ -11,9 +11,8 @@ import structlog
 from novacron_providers.contract.call import Call
 from novacron_providers.contract.errors import CloudError, NotFound, Unavailable
 from novacron_server import observability
-from novacron_server.observability import Observed, redact, setup_logs
+from novacron_server.observability import Metadata, Observed, redact, setup_logs
 from novacron_server.rpc import contract
-from opentelemetry import propagate
 
 from tests import logs
 
@@ -67,26 +66,16 @@ def test_lines_of_ours_and_of_libraries_are_json_of_one_form(restored: object) -
     assert "what went wrong" in lines[2]["exception"]
 
 
-def test_a_callers_trace_is_known_by_its_keys_before_opentelemetry_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = set(propagate.get_global_textmap().fields)
-    monkeypatch.delitem(sys.modules, "opentelemetry")
-    assert observability.carriers() == usual
-    # The environment may name others.
-    monkeypatch.setattr("novacron_server.signals.TRACED", frozenset({"b3"}))
-    monkeypatch.setenv("OTEL_PROPAGATORS", "b3")
-    assert observability.carriers() == {"b3"}
-
-
 RPCS = {rpc.name: rpc for rpc in contract()}
 
 
 def lines_of(
-    level: str, name: str, error: Exception | None = None, traced: dict[str, str] | None = None
+    level: str, name: str, error: Exception | None = None, metadata: Metadata = tuple
 ) -> list[dict[str, object]]:
     """What a call leaves in a log of that level."""
     out = io.StringIO()
     stop = setup_logs(level, "json", out)
-    with contextlib.suppress(CloudError, ZeroDivisionError), Observed(RPCS[name], Call(), traced or {}, {}):
+    with contextlib.suppress(CloudError, ZeroDivisionError), Observed(RPCS[name], Call(), metadata, {}):
         if error:
             raise error
     stop()
@@ -121,13 +110,31 @@ def test_a_read_that_takes_long_is_told_without_debug(restored: object, monkeypa
     assert line["code"] == "OK"
 
 
-def test_only_who_is_traced_needs_opentelemetry(restored: object, monkeypatch: pytest.MonkeyPatch) -> None:
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_a_line_tells_the_callers_trace_and_where_there_is_none_it_is_not_asked_for(
+    restored: object, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    # Where OpenTelemetry is there, it would want to know it of each call.
     monkeypatch.delitem(sys.modules, "opentelemetry")
     monkeypatch.delitem(sys.modules, "novacron_server.signals", raising=False)
-    observability.signals.cache_clear()
-    [line] = lines_of("debug", "GetProvider")
-    assert "trace_id" not in line and "novacron_server.signals" not in sys.modules
-    trace = "0af7651916cd43dd8448eb211c80319c"
-    [line] = lines_of("debug", "GetProvider", traced={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
-    assert line["trace_id"] == trace
-    observability.signals.cache_clear()
+    asked = []
+
+    def metadata() -> list[tuple[str, str | bytes]]:
+        asked.append(level)
+        return [("user-agent", "x"), ("x-bin", b"\xff"), ("traceparent", f"00-{TRACE}-b7ad6b7169203331-01")]
+
+    told = [line["trace_id"] for line in lines_of(level, "GetProvider", metadata=metadata)]
+    assert (told, asked) == (([TRACE], [level]) if level == "debug" else ([], []))
+    assert "novacron_server.signals" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "header", ["", "x", f"ff-{TRACE}-b7ad6b7169203331-01", f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE}-b7ad-01"]
+)
+def test_what_is_no_trace_is_not_told(restored: object, monkeypatch: pytest.MonkeyPatch, header: str) -> None:
+    monkeypatch.delitem(sys.modules, "opentelemetry")
+    [line] = lines_of("debug", "GetProvider", metadata=lambda: [("traceparent", header)])
+    assert "trace_id" not in line

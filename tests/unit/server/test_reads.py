@@ -14,7 +14,7 @@ from novacron_providers.contract import Call
 from novacron_providers.contract.errors import NotFound, Unavailable
 from novacron_server.inventory import reads as reads_module
 from novacron_server.inventory.providers import Providers
-from novacron_server.inventory.reads import Reads
+from novacron_server.inventory.reads import Asked, Reads
 from novacron_server.rpc import contract
 
 from tests.clock import ManualClock
@@ -50,7 +50,7 @@ class Desk:
         if staleness is not None:
             request.max_staleness.FromNanoseconds(round(staleness * 1e9))
         call = Call(deadline=time.monotonic() + limit, clock=self.clock)
-        return asyncio.ensure_future(self.reads.read(RPCS[name], request, call, method))
+        return asyncio.ensure_future(self.reads.read(Asked(RPCS[name], request), call, method))
 
     async def settle(self) -> None:
         await self.clock.settle()

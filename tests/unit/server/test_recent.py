@@ -15,7 +15,7 @@ from novacron.cloud.v1 import provider_service_pb2 as pb
 from novacron_providers.contract import Call
 from novacron_providers.contract.errors import InvalidArgument, NotFound, PageTokenInvalid
 from novacron_server.inventory.providers import Providers
-from novacron_server.inventory.reads import Reads
+from novacron_server.inventory.reads import Asked, Reads
 from novacron_server.rpc import contract
 
 from tests.clock import ManualClock
@@ -36,7 +36,7 @@ class Desk:
         """A page, as the cloud has it now."""
         request = pb.ListInstancesRequest(parent="providers/one", **fields)
         request.max_staleness.SetInParent()
-        answer = await self.reads.read(RPCS["ListInstances"], request, self._call(), self.cloud.list_instances)
+        answer = await self.reads.read(Asked(RPCS["ListInstances"], request), self._call(), self.cloud.list_instances)
         return pb.ListInstancesResponse.FromString(answer.data)
 
     async def listed(self, **fields: Any) -> list[str]:
@@ -54,7 +54,7 @@ class Desk:
     async def get(self, native_id: str) -> compute_pb2.Instance:
         request = pb.GetInstanceRequest(name=self.cloud.instance(native_id).name)
         request.max_staleness.SetInParent()
-        answer = await self.reads.read(RPCS["GetInstance"], request, self._call(), self.cloud.get_instance)
+        answer = await self.reads.read(Asked(RPCS["GetInstance"], request), self._call(), self.cloud.get_instance)
         return pb.GetInstanceResponse.FromString(answer.data).instance
 
     def ended(self, verb: str, native_id: str, end: str = "SUCCEEDED", **more: Any) -> compute_pb2.Instance:

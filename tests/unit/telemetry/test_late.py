@@ -127,7 +127,7 @@ async def test_a_stream_is_its_own_from_the_first_message(
     assert late.open_streams == 0
     rpc = dispatch.rpcs["MetricsService/StreamMetrics"]
     request = pb.StreamMetricsRequest(parent=ALL)
-    async with dispatch.stream(rpc, request.SerializeToString(), Call(), {}) as stream:
+    async with dispatch.stream(rpc, request.SerializeToString(), Call(), tuple) as stream:
         assert await anext(stream) == ALL.encode()
         assert late.open_streams == 1
         made: Any = await late.made()
@@ -155,6 +155,6 @@ async def test_one_that_nobody_needed_is_closed_too(slow: Import, late: LateTele
 async def query(dispatch: Dispatch, **fields: Any) -> pb.QueryMetricsResponse:
     request = pb.QueryMetricsRequest(parent=ALL, start_time=timestamp_pb2.Timestamp(seconds=1))
     rpc = dispatch.rpcs["MetricsService/QueryMetrics"]
-    answer = await dispatch.unary(rpc, request.SerializeToString(), Call(**fields), {})
+    answer = await dispatch.unary(rpc, request.SerializeToString(), Call(**fields), tuple)
     assert isinstance(answer, pb.QueryMetricsResponse)
     return answer
