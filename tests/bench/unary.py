@@ -12,8 +12,8 @@ from tests.bench.processes import Server, ours, rival
 from tests.bench.table import Row, alternated, compared
 
 METHOD = "/novacron.cloud.v1.ProviderService/GetProvider"
-# Calls of a run, and of those at once.
-CALLS, AT_ONCE = 2000, 50
+# Calls of a run, and of those at once; short runs and many, since a machine may change its speed within a long one.
+CALLS, AT_ONCE, ROUNDS = 400, 50, 25
 
 
 async def call(server: Server, request: bytes) -> float:
@@ -34,6 +34,6 @@ async def rows() -> AsyncIterator[Row]:
             method: grpc.aio.UnaryUnaryMultiCallable[Any, bytes] = channel.unary_unary(METHOD, None, None)
             # The bare server answers with its request.
             answer = await method(request)
-        found = await alternated({"ours": partial(call, server, request), "bare": partial(call, bare, answer)})
+        found = await alternated({"ours": partial(call, server, request), "bare": partial(call, bare, answer)}, ROUNDS)
     what = f"CPU of a GetProvider, {AT_ONCE} at once, against a bare grpc.aio server with the same answer"
     yield compared("unary", what, 1.3, found["ours"], found["bare"], "us")
