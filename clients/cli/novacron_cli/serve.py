@@ -1,14 +1,12 @@
 """`novacron-cloud serve`: run the server."""
 
+import argparse
 import gc
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from novacron_cli.durations import seconds
 from novacron_cli.settings import ended, load, not_installed
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser
 
 # Settings that are also flags: what the value is called in the help, and what it is.
 _FLAGS = {
@@ -29,15 +27,14 @@ def serve(arguments: Sequence[str]) -> None:
     """Run the server until SIGTERM or Ctrl-C, as the arguments of the command say."""
     # What is imported stays: looking for garbage in it takes a fifteenth of the start.
     gc.disable()
-    flags = plain(arguments) or vars(parser_of_flags().parse_args(arguments))
+    parser = _parser()
+    flags = vars(parser.parse_args(arguments))
     file, until_stdin_closes = flags.pop("config", None), flags.pop("until_stdin_closes")
     if "shutdown_grace" in flags:
-        from novacron_cli.durations import seconds
-
         try:
             flags["shutdown_grace"] = seconds(flags["shutdown_grace"])
         except ValueError as error:
-            parser_of_flags().error(f"argument --shutdown-grace: {error}")
+            parser.error(f"argument --shutdown-grace: {error}")
     loaded = load(file, flags)
     try:
         from novacron_server.app import run
@@ -56,31 +53,7 @@ def serve(arguments: Sequence[str]) -> None:
         raise ended(str(error), 1) from None
 
 
-def plain(arguments: Sequence[str]) -> dict[str, Any] | None:
-    """What the parser makes of flags in full, each before its value or an "=" and it; None for all else.
-
-    That is how the server is started, and the parser takes a fiftieth of the start to import.
-    """
-    flags: dict[str, Any] = {"until_stdin_closes": False}
-    rest = iter(arguments)
-    for argument in rest:
-        flag, given, value = argument.partition("=")
-        name = flag.removeprefix("--")
-        if argument == "--until-stdin-closes":
-            flags["until_stdin_closes"] = True
-        elif flag == f"--{name}" and name in (*_FLAGS, "config"):
-            if not given and (value := next(rest, "-")).startswith("-"):
-                # No value; or one that looks like a flag, which only the parser can tell.
-                return None
-            flags[name.replace("-", "_")] = Path(value) if name == "config" else value
-        else:
-            return None
-    return flags
-
-
-def parser_of_flags() -> "ArgumentParser":
-    import argparse
-
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="novacron-cloud serve",
         description="Run the server until SIGTERM or Ctrl-C.",
