@@ -72,7 +72,9 @@ async def test_every_attempt_is_ours(answer: Answer) -> None:
     with stub_aws(answer) as stub:
         fault = await probe(connect(stub.endpoint, clock))
     assert isinstance(fault, Throttled if answer.status == 503 and "Limit" in answer.body else Unavailable)
-    assert len(stub.requests) == 5 and len(clock.slept) == 4
+    assert len(stub.requests) == 5
+    # Once throttled, the pace waits as well where the back-off happened to be shorter than its step.
+    assert len(clock.slept) == 4 or (isinstance(fault, Throttled) and 4 < len(clock.slept) <= 8)
     assert {request["amz-sdk-request"] for request in stub.requests} == {"attempt=1; max=1"}
     assert fault.facts["provider"] == "aws" and fault.facts["region"] == "us-east-1"
     assert fault.facts["call"] == "ec2.DescribeAvailabilityZones"
